@@ -1,0 +1,205 @@
+package authn
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+)
+
+// maxJWT bounds a JWT's length, and with it what decoding can cost. A browser keeps no cookie above
+// 4 KiB; this leaves room for machine tokens with large claims.
+const maxJWT = 16 << 10
+
+// Clerk's categories: the cat of a JWT's header says what the token was made for.
+const (
+	categorySession  = "cl_B7d4PD111AAA"
+	categoryTemplate = "cl_B7d4PD222AAA"
+	categoryM2M      = "cl_B7d4PD333AAA"
+	// categoryIgnore carries no information: some instances put it into every JWT.
+	categoryIgnore = "cl_I7d4PD111III"
+)
+
+// jwt is a decoded JWT whose signature is not checked yet.
+type jwt struct {
+	signed    string // header and payload as they were signed
+	signature []byte
+	header    header
+	claims    claims
+}
+
+type header struct {
+	alg, kid, typ string
+	hasTyp        bool
+	category      string // "" also for categoryIgnore
+	critical      bool
+}
+
+// claims is a JWT's payload: each member's JSON text, "" when it is not there. What it must be depends
+// on the token's type (a machine's own claims may have any name), and is judged after the signature.
+type claims struct {
+	notObject bool
+
+	iss, sub, aud, exp, nbf, iat, jti string
+	azp, sid, clientID                string
+	scopes, scope, scp                string
+	custom                            Claims
+}
+
+// base64URL is strict about trailing bits and has no padding (RFC 7515 section 2).
+var base64URL = base64.RawURLEncoding.Strict()
+
+// splitJWT finds the two dots of a compact JWS (RFC 7515 section 7.1), between parts that are not empty.
+func splitJWT(token string) (first, last int, ok bool) {
+	if len(token) > maxJWT {
+		return 0, 0, false
+	}
+	first = strings.IndexByte(token, '.')
+	last = strings.LastIndexByte(token, '.')
+	ok = first > 0 && last > first+1 && last < len(token)-1 && strings.IndexByte(token[first+1:last], '.') < 0
+	return first, last, ok
+}
+
+// parseJWT decodes a compact JWS. It judges the form only; false means that the token is no JWT.
+func parseJWT(token string) (*jwt, bool) {
+	first, last, ok := splitJWT(token)
+	if !ok || strings.ContainsAny(token, "\r\n") { // which package base64 skips
+		return nil, false
+	}
+	buf := make([]byte, 0, len(token))
+	head, err := base64URL.AppendDecode(buf, []byte(token[:first]))
+	if err != nil {
+		return nil, false
+	}
+	payload, err := base64URL.AppendDecode(head[len(head):], []byte(token[first+1:last]))
+	if err != nil {
+		return nil, false
+	}
+	signature, err := base64URL.AppendDecode(payload[len(payload):], []byte(token[last+1:]))
+	if err != nil {
+		return nil, false
+	}
+	t := &jwt{signed: token[:last], signature: signature}
+	if !t.header.parse(head) || !t.claims.parse(payload) {
+		return nil, false
+	}
+	return t, true
+}
+
+func (h *header) parse(text []byte) bool {
+	valid := true
+	take := func(to *string, value string) {
+		s, ok := stringOf(value)
+		*to, valid = s, valid && ok
+	}
+	ok := members(text, func(name, value, _ string) {
+		switch name {
+		case "alg":
+			take(&h.alg, value)
+		case "kid":
+			take(&h.kid, value)
+		case "typ":
+			take(&h.typ, value)
+			h.hasTyp = true
+		case "cat":
+			take(&h.category, value)
+		case "crit":
+			h.critical = true
+		}
+	})
+	if h.category == categoryIgnore {
+		h.category = ""
+	}
+	return ok && valid
+}
+
+// parse reads the payload. One that is JSON and no object has no claims: it fails after the signature,
+// as it does in Clerk's own SDK.
+func (c *claims) parse(text []byte) bool {
+	var custom strings.Builder
+	ok := members(text, func(name, value, member string) {
+		switch name {
+		case "iss":
+			c.iss = value
+		case "sub":
+			c.sub = value
+		case "exp":
+			c.exp = value
+		case "nbf":
+			c.nbf = value
+		case "iat":
+			c.iat = value
+		case "jti":
+			c.jti = value
+		default: // a custom claim, also when its name means something for one of the types
+			c.takeCustom(name, value)
+			if custom.Len() == 0 {
+				custom.Grow(len(text))
+				custom.WriteByte('{')
+			} else {
+				custom.WriteByte(',')
+			}
+			custom.WriteString(member)
+		}
+	})
+	if custom.Len() > 0 {
+		custom.WriteByte('}')
+		c.custom = Claims(custom.String())
+	}
+	if !ok && !isObject(string(text)) {
+		c.notObject = json.Valid(text)
+		return c.notObject
+	}
+	return ok
+}
+
+func (c *claims) takeCustom(name, value string) {
+	switch name {
+	case "aud":
+		c.aud = value
+	case "azp":
+		c.azp = value
+	case "sid":
+		c.sid = value
+	case "client_id":
+		c.clientID = value
+	case "scopes":
+		c.scopes = value
+	case "scope":
+		c.scope = value
+	case "scp":
+		c.scp = value
+	}
+}
+
+// tokenType is what the JWT claims to be.
+func (t *jwt) tokenType() TokenType {
+	sub := ""
+	if t.claims.sub != "" {
+		sub, _ = stringOf(t.claims.sub)
+	}
+	return jwtType(t.header.typ, sub)
+}
+
+// checkHeader judges what the header says before any key is looked for (RFC 8725 sections 3.1 and 3.11).
+func (t *jwt) checkHeader(kind TokenType) error {
+	switch kind {
+	case M2MToken:
+		if t.header.category != "" && t.header.category != categoryM2M {
+			return ErrCategory
+		}
+	case SessionToken:
+		if t.header.category != "" && t.header.category != categorySession {
+			return ErrCategory
+		}
+	}
+	if kind != OAuthToken && t.header.hasTyp && t.header.typ != "JWT" {
+		return ErrHeaderType // an OAuth token is one by its typ
+	}
+	if !supportedAlgorithm(t.header.alg) {
+		return ErrAlgorithm
+	}
+	if t.header.critical {
+		return ErrCritical
+	}
+	return nil
+}
