@@ -2,7 +2,6 @@ package authn
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,6 +23,7 @@ type Authenticator struct {
 	calls   *calls
 	flights flights[digest, Auth]
 	memory  *memory
+	digester
 
 	warnScopes sync.Once
 }
@@ -162,7 +162,7 @@ func (a *Authenticator) authenticate(ctx context.Context, token string, accept t
 	if _, _, ok := splitJWT(token); !ok {
 		return malformed(accept)
 	}
-	d := sha256.Sum256([]byte(token))
+	d := a.digest(token)
 	if auth := a.memory.recall(ctx, d); auth != nil && accept.has(auth.tokenType()) {
 		return signIn(auth)
 	}
@@ -191,7 +191,7 @@ func (a *Authenticator) authenticateOpaque(ctx context.Context, kind TokenType, 
 	if !plausibleOpaque(token) {
 		return deny(kind, ReasonTokenInvalid, ErrMalformed)
 	}
-	d := sha256.Sum256([]byte(token))
+	d := a.digest(token)
 	auth := a.memory.recall(ctx, d)
 	if auth == nil {
 		var err error

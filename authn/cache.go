@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"slices"
+	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -11,6 +12,21 @@ import (
 
 // digest stands for a token where it is remembered, so that memory holds none.
 type digest = [sha256.Size]byte
+
+// digester makes digests without leaving a copy of each token for the garbage collector.
+type digester struct{ buffers sync.Pool }
+
+func (h *digester) digest(token string) digest {
+	buf, _ := h.buffers.Get().(*[]byte)
+	if buf == nil {
+		buf = new([]byte)
+	}
+	*buf = append((*buf)[:0], token...)
+	d := sha256.Sum256(*buf)
+	clear(*buf)
+	h.buffers.Put(buf)
+	return d
+}
 
 // memory remembers verified tokens. A nil one remembers nothing.
 type memory struct {

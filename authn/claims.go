@@ -120,7 +120,7 @@ func (c *claims) m2m(sub string, aud []string, expires time.Time) (Auth, error) 
 	if !found {
 		scopes = aud
 	}
-	return &M2MAuth{ID: id, Subject: sub, Scopes: orEmpty(scopes), Claims: c.custom, MachineID: sub, ExpiresAt: expires}, nil
+	return &M2MAuth{ID: id, Subject: sub, Scopes: orEmpty(scopes), Claims: c.custom(), MachineID: sub, ExpiresAt: expires}, nil
 }
 
 func (c *claims) oauth(sub string, expires time.Time) (Auth, error) {
@@ -148,7 +148,7 @@ func (c *claims) session(sub string, expires time.Time) (Auth, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &SessionAuth{UserID: sub, SessionID: sid, Claims: c.custom, ExpiresAt: expires}, nil
+	return &SessionAuth{UserID: sub, SessionID: sid, Claims: c.custom(), ExpiresAt: expires}, nil
 }
 
 func requiredText(name, value string) (string, error) {

@@ -2,7 +2,6 @@ package authn
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"strings"
 )
 
@@ -37,12 +36,12 @@ type header struct {
 // claims is a JWT's payload: each member's JSON text, "" when it is not there. What it must be depends
 // on the token's type (a machine's own claims may have any name), and is judged after the signature.
 type claims struct {
+	doc       string // the whole payload
 	notObject bool
 
 	iss, sub, aud, exp, nbf, iat, jti string
 	azp, sid, clientID                string
 	scopes, scope, scp                string
-	custom                            Claims
 }
 
 // base64URL is strict about trailing bits and has no padding (RFC 7515 section 2).
@@ -62,7 +61,7 @@ func splitJWT(token string) (first, last int, ok bool) {
 // parseJWT decodes a compact JWS. It judges the form only; false means that the token is no JWT.
 func parseJWT(token string) (*jwt, bool) {
 	first, last, ok := splitJWT(token)
-	if !ok || strings.ContainsAny(token, "\r\n") { // which package base64 skips
+	if !ok || strings.IndexByte(token, '\n') >= 0 || strings.IndexByte(token, '\r') >= 0 { // which package base64 skips
 		return nil, false
 	}
 	buf := make([]byte, 0, len(token))
@@ -91,7 +90,7 @@ func (h *header) parse(text []byte) bool {
 		s, ok := stringOf(value)
 		*to, valid = s, valid && ok
 	}
-	ok := members(text, func(name, value, _ string) {
+	_, ok := members(text, func(name, value string) {
 		switch name {
 		case "alg":
 			take(&h.alg, value)
@@ -114,14 +113,15 @@ func (h *header) parse(text []byte) bool {
 
 // parse reads the payload. One that is JSON and no object has no claims: it fails after the signature,
 // as it does in Clerk's own SDK.
-func (c *claims) parse(text []byte) bool {
-	var custom strings.Builder
-	ok := members(text, func(name, value, member string) {
+func (c *claims) parse(text []byte) (ok bool) {
+	c.doc, ok = members(text, func(name, value string) {
 		switch name {
 		case "iss":
 			c.iss = value
 		case "sub":
 			c.sub = value
+		case "aud":
+			c.aud = value
 		case "exp":
 			c.exp = value
 		case "nbf":
@@ -130,45 +130,46 @@ func (c *claims) parse(text []byte) bool {
 			c.iat = value
 		case "jti":
 			c.jti = value
-		default: // a custom claim, also when its name means something for one of the types
-			c.takeCustom(name, value)
-			if custom.Len() == 0 {
-				custom.Grow(len(text))
-				custom.WriteByte('{')
-			} else {
-				custom.WriteByte(',')
-			}
-			custom.WriteString(member)
+		case "azp":
+			c.azp = value
+		case "sid":
+			c.sid = value
+		case "client_id":
+			c.clientID = value
+		case "scopes":
+			c.scopes = value
+		case "scope":
+			c.scope = value
+		case "scp":
+			c.scp = value
 		}
 	})
-	if custom.Len() > 0 {
-		custom.WriteByte('}')
-		c.custom = Claims(custom.String())
-	}
-	if !ok && !isObject(string(text)) {
-		c.notObject = json.Valid(text)
-		return c.notObject
-	}
-	return ok
+	c.notObject = c.doc != "" && !isObject(c.doc)
+	return ok || c.notObject
 }
 
-func (c *claims) takeCustom(name, value string) {
-	switch name {
-	case "aud":
-		c.aud = value
-	case "azp":
-		c.azp = value
-	case "sid":
-		c.sid = value
-	case "client_id":
-		c.clientID = value
-	case "scopes":
-		c.scopes = value
-	case "scope":
-		c.scope = value
-	case "scp":
-		c.scp = value
+// custom gives the claims that are not one of RFC 7519's six: also those whose name means something
+// for one of the token types, as Clerk's own SDK has it.
+func (c *claims) custom() Claims {
+	var b strings.Builder
+	walk(c.doc, func(name, _, member string) {
+		switch name {
+		case "iss", "sub", "exp", "nbf", "iat", "jti":
+			return
+		}
+		if b.Len() == 0 {
+			b.Grow(len(c.doc))
+			b.WriteByte('{')
+		} else {
+			b.WriteByte(',')
+		}
+		b.WriteString(member)
+	})
+	if b.Len() == 0 {
+		return ""
 	}
+	b.WriteByte('}')
+	return Claims(b.String())
 }
 
 // tokenType is what the JWT claims to be.

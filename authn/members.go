@@ -8,24 +8,35 @@ import (
 	"unicode/utf8"
 )
 
-// members calls f for each member of the JSON object in text, in order, with its decoded name, its
-// value's text and the text of both, and reports whether text is such an object and only that. A member name that occurs twice
+// members calls f for each member of the JSON object in text, in order, with its decoded name and its
+// value's text, and reports whether text is such an object and only that. A member name that occurs twice
 // makes it false, as RFC 7519 section 4 allows and who is calling depends on; so does invalid UTF-8.
-// encoding/json alone would take the last of two members, and one named "Sub" for "sub".
-func members(text []byte, f func(name, value, member string)) bool {
+// encoding/json alone would take the last of two members, and one named "Sub" for "sub". doc is text.
+func members(text []byte, f func(name, value string)) (doc string, ok bool) {
 	if !json.Valid(text) || !utf8.Valid(text) {
-		return false
+		return "", false
 	}
-	doc := string(text) // of which all names and values are parts
+	doc = string(text) // of which all names and values are parts
+	var seen names
+	unique := true
+	ok = walk(doc, func(name, value, _ string) {
+		unique = unique && seen.add(name)
+		f(name, value)
+	})
+	return doc, ok && unique
+}
+
+// walk calls f for each member of the object in doc, which is valid JSON, with its decoded name, its
+// value's text and the text of both.
+func walk(doc string, f func(name, value, member string)) bool {
 	if !isObject(doc) {
 		return false
 	}
-	var seen names
 	i := skipSpace(doc, 0) + 1
 	for i = skipSpace(doc, i); doc[i] != '}'; i = skipSpace(doc, i) {
 		start, end := i, skipValue(doc, i)
 		name, ok := stringOf(doc[start:end])
-		if !ok || !seen.add(name) {
+		if !ok {
 			return false
 		}
 		i = skipSpace(doc, skipSpace(doc, end)+1) // over the colon
