@@ -78,19 +78,19 @@ func parseJWT(token string) (*jwt, bool) {
 		return nil, false
 	}
 	t := &jwt{signed: token[:last], signature: signature}
-	if !t.header.parse(head) || !t.claims.parse(payload) {
+	if !t.header.parse(string(head)) || !t.claims.parse(string(payload)) {
 		return nil, false
 	}
 	return t, true
 }
 
-func (h *header) parse(text []byte) bool {
+func (h *header) parse(text string) bool {
 	valid := true
 	take := func(to *string, value string) {
 		s, ok := stringOf(value)
 		*to, valid = s, valid && ok
 	}
-	_, ok := members(text, func(name, value string) {
+	ok := members(text, func(name, value string) {
 		switch name {
 		case "alg":
 			take(&h.alg, value)
@@ -113,8 +113,9 @@ func (h *header) parse(text []byte) bool {
 
 // parse reads the payload. One that is JSON and no object has no claims: it fails after the signature,
 // as it does in Clerk's own SDK.
-func (c *claims) parse(text []byte) (ok bool) {
-	c.doc, ok = members(text, func(name, value string) {
+func (c *claims) parse(text string) bool {
+	c.doc = text
+	ok := members(text, func(name, value string) {
 		switch name {
 		case "iss":
 			c.iss = value
@@ -144,7 +145,7 @@ func (c *claims) parse(text []byte) (ok bool) {
 			c.scp = value
 		}
 	})
-	c.notObject = c.doc != "" && !isObject(c.doc)
+	c.notObject = !ok && at(text, skipSpace(text, 0)) != '{' && isJSON(text)
 	return ok || c.notObject
 }
 

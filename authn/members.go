@@ -8,50 +8,201 @@ import (
 	"unicode/utf8"
 )
 
-// members calls f for each member of the JSON object in text, in order, with its decoded name and its
-// value's text, and reports whether text is such an object and only that. A member name that occurs twice
+// members calls f for each member of the JSON object doc, in order, with its decoded name and its
+// value's text, and reports whether doc is such an object and only that. A member name that occurs twice
 // makes it false, as RFC 7519 section 4 allows and who is calling depends on; so does invalid UTF-8.
-// encoding/json alone would take the last of two members, and one named "Sub" for "sub". doc is text.
-func members(text []byte, f func(name, value string)) (doc string, ok bool) {
-	if !json.Valid(text) || !utf8.Valid(text) {
-		return "", false
-	}
-	doc = string(text) // of which all names and values are parts
+// encoding/json would take the last of two members, and one named "Sub" for "sub".
+func members(doc string, f func(name, value string)) bool {
 	var seen names
 	unique := true
-	ok = walk(doc, func(name, value, _ string) {
+	ok := walk(doc, func(name, value, _ string) {
 		unique = unique && seen.add(name)
 		f(name, value)
 	})
-	return doc, ok && unique
+	return ok && unique && utf8.ValidString(doc)
 }
 
-// walk calls f for each member of the object in doc, which is valid JSON, with its decoded name, its
-// value's text and the text of both.
+// walk calls f for each member of the JSON object doc (RFC 8259) with its decoded name, its value's
+// text and the text of both. It is false as soon as doc is found to be something else.
 func walk(doc string, f func(name, value, member string)) bool {
-	if !isObject(doc) {
+	i := skipSpace(doc, 0)
+	if at(doc, i) != '{' {
 		return false
 	}
-	i := skipSpace(doc, 0) + 1
-	for i = skipSpace(doc, i); doc[i] != '}'; i = skipSpace(doc, i) {
-		start, end := i, skipValue(doc, i)
-		name, ok := stringOf(doc[start:end])
-		if !ok {
+	i = skipSpace(doc, i+1)
+	if at(doc, i) == '}' {
+		return skipSpace(doc, i+1) == len(doc)
+	}
+	for {
+		start := i
+		end := scanString(doc, i)
+		if end < 0 {
 			return false
 		}
-		i = skipSpace(doc, skipSpace(doc, end)+1) // over the colon
-		end = skipValue(doc, i)
+		name, ok := stringOf(doc[start:end])
+		if i = skipSpace(doc, end); !ok || at(doc, i) != ':' {
+			return false
+		}
+		i = skipSpace(doc, i+1)
+		if end = scanValue(doc, i, 1); end < 0 {
+			return false
+		}
 		f(name, doc[i:end], doc[start:end])
-		if i = skipSpace(doc, end); doc[i] == ',' {
-			i++
+		switch i = skipSpace(doc, end); at(doc, i) {
+		case ',':
+			i = skipSpace(doc, i+1)
+		case '}':
+			return skipSpace(doc, i+1) == len(doc)
+		default:
+			return false
 		}
 	}
-	return true
 }
 
-func isObject(doc string) bool {
-	i := skipSpace(doc, 0)
-	return i < len(doc) && doc[i] == '{'
+// isJSON reports whether doc is one JSON value.
+func isJSON(doc string) bool {
+	end := scanValue(doc, skipSpace(doc, 0), 0)
+	return end >= 0 && skipSpace(doc, end) == len(doc) && utf8.ValidString(doc)
+}
+
+// maxDepth is how deep values may be nested: far deeper than anyone's claims.
+const maxDepth = 100
+
+// scanValue returns the end of the JSON value that begins at i, -1 when there is none.
+func scanValue(doc string, i, depth int) int {
+	if depth > maxDepth {
+		return -1
+	}
+	switch c := at(doc, i); c {
+	case '"':
+		return scanString(doc, i)
+	case '{', '[':
+		return scanNested(doc, i, depth, c+2) // the ASCII distance to } and ]
+	case 't':
+		return scanWord(doc, i, "true")
+	case 'f':
+		return scanWord(doc, i, "false")
+	case 'n':
+		return scanWord(doc, i, "null")
+	default:
+		return scanNumber(doc, i)
+	}
+}
+
+func scanNested(doc string, i, depth int, closing byte) int {
+	i = skipSpace(doc, i+1)
+	if at(doc, i) == closing {
+		return i + 1
+	}
+	for {
+		if closing == '}' {
+			if i = scanString(doc, i); i < 0 {
+				return -1
+			}
+			if i = skipSpace(doc, i); at(doc, i) != ':' {
+				return -1
+			}
+			i = skipSpace(doc, i+1)
+		}
+		if i = scanValue(doc, i, depth+1); i < 0 {
+			return -1
+		}
+		switch i = skipSpace(doc, i); at(doc, i) {
+		case ',':
+			i = skipSpace(doc, i+1)
+		case closing:
+			return i + 1
+		default:
+			return -1
+		}
+	}
+}
+
+func scanString(doc string, i int) int {
+	if at(doc, i) != '"' {
+		return -1
+	}
+	for i++; i < len(doc); i++ {
+		switch c := doc[i]; {
+		case c == '"':
+			return i + 1
+		case c < ' ':
+			return -1
+		case c == '\\':
+			i++
+			if at(doc, i) == 'u' {
+				for range 4 {
+					i++
+					if !isHex(at(doc, i)) {
+						return -1
+					}
+				}
+			} else if strings.IndexByte(`"\/bfnrt`, at(doc, i)) < 0 {
+				return -1
+			}
+		}
+	}
+	return -1
+}
+
+func scanWord(doc string, i int, word string) int {
+	if strings.HasPrefix(doc[i:], word) {
+		return i + len(word)
+	}
+	return -1
+}
+
+func scanNumber(doc string, i int) int {
+	if at(doc, i) == '-' {
+		i++
+	}
+	end := scanDigits(doc, i)
+	if end < 0 || doc[i] == '0' && end > i+1 {
+		return -1
+	}
+	if at(doc, end) == '.' {
+		if end = scanDigits(doc, end+1); end < 0 {
+			return -1
+		}
+	}
+	if c := at(doc, end); c == 'e' || c == 'E' {
+		end++
+		if c := at(doc, end); c == '+' || c == '-' {
+			end++
+		}
+		end = scanDigits(doc, end)
+	}
+	return end
+}
+
+func scanDigits(doc string, i int) int {
+	start := i
+	for c := at(doc, i); c >= '0' && c <= '9'; c = at(doc, i) {
+		i++
+	}
+	if i == start {
+		return -1
+	}
+	return i
+}
+
+func skipSpace(doc string, i int) int {
+	for i < len(doc) && (doc[i] == ' ' || doc[i] == '\t' || doc[i] == '\n' || doc[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+// at is the byte at i, 0 (which JSON has nowhere) past the end.
+func at(doc string, i int) byte {
+	if i < len(doc) {
+		return doc[i]
+	}
+	return 0
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
 // names is a set of strings: a few cost no allocation, many no more than linear time.
@@ -82,54 +233,12 @@ func (s *names) add(name string) bool {
 	return true
 }
 
-func skipSpace(doc string, i int) int {
-	for i < len(doc) && (doc[i] == ' ' || doc[i] == '\t' || doc[i] == '\n' || doc[i] == '\r') {
-		i++
-	}
-	return i
-}
-
-// skipValue returns the end of the value that begins at i of valid JSON.
-func skipValue(doc string, i int) int {
-	for depth := 0; ; {
-		switch doc[i] {
-		case '"':
-			for i++; doc[i] != '"'; i++ {
-				if doc[i] == '\\' {
-					i++
-				}
-			}
-			i++
-		case '{', '[':
-			depth++
-			i++
-		case '}', ']':
-			depth--
-			i++
-		case ',', ':', ' ', '\t', '\n', '\r':
-			i++
-		default: // a number, true, false or null
-			for i < len(doc) && !delimiter(doc[i]) {
-				i++
-			}
-		}
-		if depth == 0 {
-			return i
-		}
-	}
-}
-
-func delimiter(c byte) bool {
-	return c == ',' || c == '}' || c == ']' || c == ':' || c == ' ' || c == '\t' || c == '\n' || c == '\r'
-}
-
-// stringOf decodes a JSON string; false means that value is none.
+// stringOf decodes the text of a JSON string; false means that value is none.
 func stringOf(value string) (string, bool) {
-	if value == "" || value[0] != '"' {
+	if at(value, 0) != '"' {
 		return "", false
 	}
-	plain := value[1 : len(value)-1]
-	if strings.IndexByte(plain, '\\') < 0 {
+	if plain := value[1 : len(value)-1]; strings.IndexByte(plain, '\\') < 0 {
 		return plain, true
 	}
 	var s string
@@ -137,39 +246,39 @@ func stringOf(value string) (string, bool) {
 	return s, err == nil
 }
 
-// numberOf decodes a JSON number; false means that value is none, or one that is not finite.
+// numberOf decodes the text of a JSON number; false means that value is none, or not finite.
 func numberOf(value string) (float64, bool) {
-	if value == "" {
-		return 0, false
-	}
-	if c := value[0]; c != '-' && (c < '0' || c > '9') {
+	if c := at(value, 0); c != '-' && (c < '0' || c > '9') {
 		return 0, false
 	}
 	n, err := strconv.ParseFloat(value, 64)
-	return n, err == nil && !math.IsInf(n, 0) && !math.IsNaN(n)
+	return n, err == nil && !math.IsInf(n, 0)
 }
 
-// stringsOf decodes an array of strings, or a lone string as an array of one.
-func stringsOf(value string) ([]string, bool) {
+// stringsOf decodes the text of a JSON array of strings, or of a lone string as an array of one.
+func stringsOf(value string) (list []string, ok bool) {
 	if s, ok := stringOf(value); ok {
 		return []string{s}, true
 	}
-	if value[0] != '[' {
+	if at(value, 0) != '[' {
 		return nil, false
 	}
-	list := []string{}
-	for i := skipSpace(value, 1); value[i] != ']'; i = skipSpace(value, i) {
-		end := skipValue(value, i)
+	list = []string{}
+	for i := skipSpace(value, 1); value[i] != ']'; {
+		end := scanString(value, i)
+		if end < 0 {
+			return nil, false
+		}
 		s, ok := stringOf(value[i:end])
 		if !ok {
 			return nil, false
 		}
 		list = append(list, s)
 		if i = skipSpace(value, end); value[i] == ',' {
-			i++
+			i = skipSpace(value, i+1)
 		}
 	}
 	return list, true
 }
 
-func isNull(value string) bool { return value[0] == 'n' }
+func isNull(value string) bool { return value == "null" }
