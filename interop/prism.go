@@ -40,9 +40,9 @@ func runPrism(ctx context.Context, r *report, spec string) {
 	}
 	defer prism.stop()
 
-	judge := &prismTransport{}
+	transport := &prismTransport{}
 	client, err := wrapper.New(wrapper.WithoutEnv(), wrapper.WithBaseURL(url+"/v1"), wrapper.WithMaxRetries(0),
-		wrapper.WithAttemptTimeout(30*time.Second), wrapper.WithHTTPClient(&http.Client{Transport: judge}),
+		wrapper.WithAttemptTimeout(30*time.Second), wrapper.WithHTTPClient(&http.Client{Transport: transport}),
 		wrapper.WithMachineSecretKey("ak_prism"), wrapper.WithSecretKey("sk_test_prism"))
 	if err != nil {
 		r.check("client", err)
@@ -51,11 +51,11 @@ func runPrism(ctx context.Context, r *report, spec string) {
 
 	cases := prismCases()
 	for _, c := range cases {
-		judge.reset(nil)
-		r.check(c.operation+" is sent as the spec says", judge.valid(c.call(ctx, client)))
-		judge.reset(c.breaks)
+		transport.reset(nil)
+		r.check(c.operation+" is sent as the spec says", transport.valid(c.call(ctx, client)))
+		transport.reset(c.breaks)
 		_ = c.call(ctx, client) // Prism may answer a broken request with anything
-		r.check(c.operation+" is reported when broken: "+c.wants.String(), judge.reported(c.wants))
+		r.check(c.operation+" is reported when broken: "+c.wants.String(), transport.reported(c.wants))
 	}
 	r.check("every operation of the spec has a case", covers(cases, generated.Operations()))
 }

@@ -81,7 +81,7 @@ func serve(ctx context.Context, cmd *exec.Cmd, ready func(output string) (found 
 	case err := <-s.exited:
 		return nil, "", fmt.Errorf("%s ended before it served (%v):\n%s", cmd.Args[1], err, s.log)
 	case <-ctx.Done():
-		<-s.exited
+		s.stop()
 		return nil, "", fmt.Errorf("%s did not come to serve: %w\n%s", cmd.Args[1], context.Cause(ctx), s.log)
 	}
 }
