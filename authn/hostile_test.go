@@ -53,7 +53,9 @@ func TestHostileJWTs(t *testing.T) {
 func hostileJWTs(t *testing.T, key *rsa.PrivateKey, now time.Time) (list []hostile) {
 	add := func(name, token string, err error) { list = append(list, hostile{name, token, err}) }
 	signed := func(header, payload string) string { return sign(t, key, "RS256", header, payload) }
-	header := func(name, value string) string { return strings.Replace(m2mHeader, `"typ"`, fmt.Sprintf("%q:%s,\"typ\"", name, value), 1) }
+	header := func(name, value string) string {
+		return strings.Replace(m2mHeader, `"typ"`, fmt.Sprintf("%q:%s,\"typ\"", name, value), 1)
+	}
 	good := m2mClaims(now, "")
 	with := func(old, new string) string {
 		out := strings.Replace(good, old, new, 1)
@@ -222,6 +224,9 @@ func TestEveryBitCounts(t *testing.T) {
 			token := sign(t, key, alg, strings.Replace(m2mHeader, "RS256", alg, 1), m2mClaims(now, ""))
 			wantSignedIn(t, authenticate(t, auth, token, authn.M2MToken))
 			for i := range len(token) * 8 {
+				if alg != "RS256" {
+					break // the encoding is the same for all
+				}
 				b := []byte(token)
 				b[i/8] ^= 1 << (i % 8)
 				if s := authenticate(t, auth, string(b), authn.AnyToken()...); s.Status != authn.SignedOut {
@@ -235,6 +240,9 @@ func TestEveryBitCounts(t *testing.T) {
 					t.Fatal(err)
 				}
 				for i := range len(raw) * 8 {
+					if n < 2 && alg != "RS256" && i%8 != 0 {
+						continue // the slower algorithms see every bit of the signature, and of each byte one
+					}
 					raw[i/8] ^= 1 << (i % 8)
 					parts[n] = base64.RawURLEncoding.EncodeToString(raw)
 					raw[i/8] ^= 1 << (i % 8)
