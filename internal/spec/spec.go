@@ -55,6 +55,8 @@ type Route struct {
 	route   *routers.Route
 	params  map[string]string
 	request *http.Request // a copy; its body is what the checks are given
+
+	path, escaped string // below the base
 }
 
 // Statuses gives the statuses that each operation declares, by operationId. The default reply is not among them.
@@ -86,6 +88,10 @@ func (s *Spec) Route(r *http.Request, base string) (*Route, error) {
 	if !ok || !strings.HasPrefix(rest, "/") {
 		return nil, ErrNoPath
 	}
+	unescaped, err := url.PathUnescape(rest)
+	if err != nil {
+		return nil, ErrNoPath
+	}
 	segments := strings.Split(rest, "/")
 	for _, p := range s.paths {
 		params, ok := p.match(segments)
@@ -103,6 +109,8 @@ func (s *Spec) Route(r *http.Request, base string) (*Route, error) {
 			route:   &routers.Route{Spec: s.doc, Path: p.template, PathItem: item, Method: r.Method, Operation: operation},
 			params:  params,
 			request: clone,
+			path:    unescaped,
+			escaped: rest,
 		}, nil
 	}
 	return nil, ErrNoPath
@@ -133,6 +141,9 @@ func (r *Route) Operation() string { return r.route.Operation.OperationID }
 
 // Path gives the path template.
 func (r *Route) Path() string { return r.route.Path }
+
+// Target gives the path below the base, unescaped and escaped.
+func (r *Route) Target() (path, escaped string) { return r.path, r.escaped }
 
 // Authenticate tells whether a request may bear what a security scheme of the spec asks for, by the scheme's name.
 type Authenticate func(scheme string) error
