@@ -240,8 +240,8 @@ func TestEveryBitCounts(t *testing.T) {
 					t.Fatal(err)
 				}
 				for i := range len(raw) * 8 {
-					if n < 2 && alg != "RS256" && i%8 != 0 {
-						continue // the slower algorithms see every bit of the signature, and of each byte one
+					if slow := alg == "ES384" || alg == "ES512"; slow && i%32 != 0 || n < 2 && alg != "RS256" && i%8 != 0 {
+						continue // the slow algorithms are left at a sample
 					}
 					raw[i/8] ^= 1 << (i % 8)
 					parts[n] = base64.RawURLEncoding.EncodeToString(raw)
