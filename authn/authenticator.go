@@ -195,14 +195,9 @@ func (a *Authenticator) authenticateOpaque(ctx context.Context, kind TokenType, 
 	auth := a.memory.recall(ctx, d)
 	if auth == nil {
 		var err error
-		if auth, err = a.ask(ctx, kind, token, d); err == nil {
-			err = a.allowed(auth)
-		}
-		if err != nil {
+		if auth, err = a.ask(ctx, kind, token, d, time.Time{}); err != nil {
 			return deny(kind, reasonFor(kind, err), err)
 		}
-	} else if err := a.allowed(auth); err != nil {
-		return deny(kind, reasonFor(kind, err), err)
 	}
 	return signIn(auth)
 }
@@ -214,14 +209,11 @@ func (a *Authenticator) verifyJWT(ctx context.Context, kind TokenType, t *jwt, t
 	}
 	if kind == M2MToken && (a.network || a.keys == nil) {
 		// What is wrong for certain is not worth a call.
-		if _, err := t.claims.check(kind, &a.claims, a.now()); err != nil {
+		claimed, err := t.claims.check(kind, &a.claims, a.now())
+		if err != nil {
 			return nil, err
 		}
-		auth, err := a.ask(ctx, kind, token, d)
-		if err == nil {
-			err = a.allowed(auth)
-		}
-		return auth, err
+		return a.ask(ctx, kind, token, d, expiry(claimed))
 	}
 	key, err := a.keys.find(ctx, t.header.kid)
 	if err != nil {

@@ -233,7 +233,7 @@ func TestStateJSON(t *testing.T) {
 			Status: authn.SignedOut, Reason: authn.ReasonTokenTypeMismatch, Message: "m", Err: errors.New("e"),
 		},
 		`{"status":"signed-in","tokenType":"m2m_token","reason":null,"message":"","auth":{"id":"mt_1","subject":"mch_1","scopes":[],"claims":null,"machineId":"mch_1"}}`: {
-			Status: authn.SignedIn, TokenType: authn.M2MToken, Auth: &authn.M2MAuth{ID: "mt_1", Subject: "mch_1", MachineID: "mch_1", ExpiresAt: time.Now()},
+			Status: authn.SignedIn, TokenType: authn.M2MToken, Auth: &authn.M2MAuth{ID: "mt_1", Subject: "mch_1", MachineID: "mch_1", Scopes: []string{}, ExpiresAt: time.Now()},
 		},
 		`{"status":"signed-in","tokenType":"api_key","reason":null,"message":"","auth":{"id":"ak_1","subject":"org_1","name":"n","scopes":["s"],"claims":{"a":1.50},"userId":null,"orgId":"org_1"}}`: {
 			Status: authn.SignedIn, TokenType: authn.APIKey, Auth: &authn.APIKeyAuth{ID: "ak_1", Subject: "org_1", OrgID: "org_1", Name: "n", Scopes: []string{"s"}, Claims: `{"a":1.50}`},

@@ -31,14 +31,20 @@ func plausibleOpaque(token string) bool {
 }
 
 // ask has Clerk verify a token. Requests for the same token at the same time share the call, and
-// what it gives: nobody may change that.
-func (a *Authenticator) ask(ctx context.Context, kind TokenType, token string, d digest) (Auth, error) {
+// what it gives: nobody may change that. A JWT's own exp bounds what Clerk says; it is zero for others.
+func (a *Authenticator) ask(ctx context.Context, kind TokenType, token string, d digest, exp time.Time) (Auth, error) {
 	auth, err := a.flights.do(ctx, d, func(ctx context.Context) (Auth, error) {
 		if auth := a.memory.recall(ctx, d); auth != nil { // by a call that ended while this one was begun
 			return auth, nil
 		}
 		auth, err := a.verifyByClerk(ctx, kind, token)
 		if err != nil {
+			return nil, err
+		}
+		if m, ok := auth.(*M2MAuth); ok && !exp.IsZero() && (m.ExpiresAt.IsZero() || exp.Before(m.ExpiresAt)) {
+			m.ExpiresAt = exp
+		}
+		if err := a.allowed(auth); err != nil { // before it is remembered
 			return nil, err
 		}
 		a.memory.remember(d, auth, nil)
@@ -118,7 +124,7 @@ func customClaims(object []byte) Claims {
 
 // judge says what a failed verification means: something about the token, or that nothing is known.
 func judge(err error) error {
-	if errors.Is(err, ErrTokenDead) {
+	if errors.Is(err, ErrTokenDead) || errors.Is(err, ErrForbidden) {
 		return err
 	}
 	if errors.Is(err, wrapper.ErrInactiveToken) {

@@ -293,6 +293,30 @@ func TestNetworkVerification(t *testing.T) {
 	wantDenied(t, authenticate(t, auth, token, authn.M2MToken), authn.ReasonTokenInvalid, authn.ErrTokenRefused)
 }
 
+// What Clerk verified and the policy denies stays denied, whatever is remembered; and a JWT's own exp
+// ends what is remembered of it.
+func TestRememberedNetworkVerification(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		backend := &clerk{verify: live}
+		cache := authn.WithTokenCache(authn.TokenCache{OpaqueMaxAge: 2 * time.Hour})
+		auth := newAuthenticator(t, backend.client(t), authn.WithNetworkVerification(), cache, authn.WithAllowedMachines(machineB))
+		token := m2mJWT(t, "ins_1", keyA(), time.Now())
+		for range 3 {
+			wantDenied(t, authenticate(t, auth, token, authn.M2MToken), authn.ReasonMachineNotAllowed, authn.ErrForbidden)
+			wantDenied(t, authenticate(t, auth, "mt_1", authn.M2MToken), authn.ReasonMachineNotAllowed, authn.ErrForbidden)
+		}
+		auth = newAuthenticator(t, backend.client(t), authn.WithNetworkVerification(), cache)
+		for range 3 {
+			wantSignedIn(t, authenticate(t, auth, token, authn.M2MToken))
+		}
+		if n := backend.count("/m2m_tokens/verify"); n != 7 {
+			t.Errorf("%d calls", n)
+		}
+		time.Sleep(time.Hour + 5*time.Second)
+		wantDenied(t, authenticate(t, auth, token, authn.M2MToken), authn.ReasonTokenVerificationFailed, authn.ErrExpired)
+	})
+}
+
 func TestScopesWarning(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

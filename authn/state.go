@@ -62,45 +62,45 @@ type Auth interface{ tokenType() TokenType }
 
 // M2MAuth is a machine that calls.
 type M2MAuth struct {
-	ID      string // the token's id (mt_...), for logs and for revoking it; "" for a JWT without a jti
-	Subject string // the calling machine (mch_...), set by Clerk
+	ID      string `json:"id"`      // the token's id (mt_...), for logs and for revoking it; "" for a JWT without a jti
+	Subject string `json:"subject"` // the calling machine (mch_...), set by Clerk
 	// Scopes are the machines that may be called with the token. In a JWT that was verified by its
 	// signature they come from claims whose issuance Clerk does not document: see [WithMachineID].
-	Scopes    []string
-	Claims    Claims    // custom claims, set by whoever created the token
-	MachineID string    // the same as Subject, under the name Clerk's SDK has for it
-	ExpiresAt time.Time // zero: never
+	Scopes    []string  `json:"scopes"`
+	Claims    Claims    `json:"claims"`    // custom claims, set by whoever created the token
+	MachineID string    `json:"machineId"` // the same as Subject, under the name that Clerk's SDK has for it
+	ExpiresAt time.Time `json:"-"`         // zero: never
 }
 
 // APIKeyAuth is the user, organization or machine whose API key was presented.
 type APIKeyAuth struct {
-	ID        string // the key's id, not the key
-	Subject   string // user_..., org_... or mch_...
-	Name      string // what people call the key
-	Scopes    []string
-	Claims    Claims
-	UserID    string    // the subject if it is a user, else ""
-	OrgID     string    // the subject if it is an organization, else ""
-	MachineID string    // the subject if it is a machine, else ""
-	ExpiresAt time.Time // zero: never
+	ID        string    `json:"id"`      // the key's id, not the key
+	Subject   string    `json:"subject"` // user_..., org_... or mch_...
+	Name      string    `json:"name"`    // what people call the key
+	Scopes    []string  `json:"scopes"`
+	Claims    Claims    `json:"claims"`
+	UserID    string    `json:"userId"` // the subject if it is a user, else "", in JSON null
+	OrgID     string    `json:"orgId"`  // the subject if it is an organization, else "", in JSON null
+	MachineID string    `json:"-"`      // the subject if it is a machine, else ""
+	ExpiresAt time.Time `json:"-"`      // zero: never
 }
 
 // OAuthAuth is a user on whose behalf an OAuth client calls.
 type OAuthAuth struct {
-	ID        string // the token's id; "" for a JWT without a jti
-	Subject   string
-	UserID    string // the same as Subject
-	ClientID  string // the OAuth client; "" for a JWT without client_id
-	Scopes    []string
-	ExpiresAt time.Time // zero: never
+	ID        string    `json:"id"` // the token's id; "" for a JWT without a jti
+	Subject   string    `json:"subject"`
+	UserID    string    `json:"userId"`   // the same as Subject
+	ClientID  string    `json:"clientId"` // the OAuth client; "" for a JWT without client_id
+	Scopes    []string  `json:"scopes"`
+	ExpiresAt time.Time `json:"-"` // zero: never
 }
 
 // SessionAuth is a signed-in user.
 type SessionAuth struct {
-	UserID    string
-	SessionID string
-	Claims    Claims // all claims but iss, sub, exp, nbf, iat and jti
-	ExpiresAt time.Time
+	UserID    string    `json:"userId"`
+	SessionID string    `json:"sessionId"`
+	Claims    Claims    `json:"-"` // all claims but iss, sub, exp, nbf, iat and jti
+	ExpiresAt time.Time `json:"-"`
 }
 
 func (*M2MAuth) tokenType() TokenType     { return M2MToken }
@@ -125,13 +125,11 @@ func (c Claims) Decode(v any) error {
 }
 
 // MarshalJSON gives the object, or null when there is none.
-func (c Claims) MarshalJSON() ([]byte, error) { return []byte(c.jsonText()), nil }
-
-func (c Claims) jsonText() json.RawMessage {
+func (c Claims) MarshalJSON() ([]byte, error) {
 	if c == "" {
-		return json.RawMessage("null")
+		return []byte("null"), nil
 	}
-	return json.RawMessage(c)
+	return []byte(c), nil
 }
 
 // MarshalJSON gives status, tokenType, reason, message and auth; tokenType and reason are null where
@@ -146,47 +144,14 @@ func (s *State) MarshalJSON() ([]byte, error) {
 	}{s.Status, orNull(string(s.TokenType)), orNull(string(s.Reason)), s.Message, s.Auth})
 }
 
-// MarshalJSON gives the names that Clerk's SDK has; ExpiresAt is left out.
-func (a *M2MAuth) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		ID        string   `json:"id"`
-		Subject   string   `json:"subject"`
-		Scopes    []string `json:"scopes"`
-		Claims    Claims   `json:"claims"`
-		MachineID string   `json:"machineId"`
-	}{a.ID, a.Subject, orEmpty(a.Scopes), a.Claims, a.MachineID})
-}
-
-// MarshalJSON gives the names that Clerk's SDK has; MachineID and ExpiresAt are left out.
+// MarshalJSON gives null for a UserID or OrgID that is "", as Clerk's SDK does.
 func (a *APIKeyAuth) MarshalJSON() ([]byte, error) {
+	type plain APIKeyAuth
 	return json.Marshal(struct {
-		ID      string   `json:"id"`
-		Subject string   `json:"subject"`
-		Name    string   `json:"name"`
-		Scopes  []string `json:"scopes"`
-		Claims  Claims   `json:"claims"`
-		UserID  *string  `json:"userId"`
-		OrgID   *string  `json:"orgId"`
-	}{a.ID, a.Subject, a.Name, orEmpty(a.Scopes), a.Claims, orNull(a.UserID), orNull(a.OrgID)})
-}
-
-// MarshalJSON gives the names that Clerk's SDK has; ExpiresAt is left out.
-func (a *OAuthAuth) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		ID       string   `json:"id"`
-		Subject  string   `json:"subject"`
-		Scopes   []string `json:"scopes"`
-		UserID   string   `json:"userId"`
-		ClientID string   `json:"clientId"`
-	}{a.ID, a.Subject, orEmpty(a.Scopes), a.UserID, a.ClientID})
-}
-
-// MarshalJSON gives the names that Clerk's SDK has; Claims and ExpiresAt are left out.
-func (a *SessionAuth) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		UserID    string `json:"userId"`
-		SessionID string `json:"sessionId"`
-	}{a.UserID, a.SessionID})
+		*plain
+		UserID *string `json:"userId"`
+		OrgID  *string `json:"orgId"`
+	}{(*plain)(a), orNull(a.UserID), orNull(a.OrgID)})
 }
 
 func orNull(s string) *string {
