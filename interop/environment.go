@@ -5,7 +5,7 @@ type environment struct {
 	APIURL         string `json:"apiUrl"` // without a path, as Clerk's own CLERK_API_URL is
 	SecretKey      string `json:"secretKey"`
 	PublishableKey string `json:"publishableKey"`
-	JWTKey         string `json:"jwtKey"` // PEM
+	JWTKey         string `json:"jwtKey"` // PEM; empty where the keys are to be fetched
 
 	Caller   machineEnv `json:"caller"`   // may call Callee
 	Callee   machineEnv `json:"callee"`   // may call nobody

@@ -14,7 +14,7 @@ import (
 	"github.com/m2mauth/clerk-m2m/generated"
 )
 
-// judgement is one run of judgeAll over one case in both modes; clerk-sdk-go always agrees with us.
+// judgement is one run of judgeAll over one case; clerk-sdk-go always agrees with us.
 type judgement struct {
 	name   string
 	want   decision // what is expected of us; "" is refuses
@@ -26,16 +26,17 @@ type judgement struct {
 
 func (j judgement) run(t *testing.T) {
 	t.Parallel()
-	c := tokenCase{name: "a token", accept: authn.M2MToken, pem: j.want}
-	ours, theirs := map[opinion]verdict{}, map[opinion]verdict{}
-	for _, mode := range modes {
-		ours[opinion{accept: c.accept, name: c.name, mode: mode}] = j.ours
-		theirs[opinion{accept: c.accept, name: c.name, peer: clerkBackend, mode: mode}] = j.theirs
-		theirs[opinion{accept: c.accept, name: c.name, peer: clerkSDKGo, mode: mode}] = j.ours
-	}
+	c := tokenCase{name: "a token", accept: authn.M2MToken, ours: j.want}
+	o := opinion{accept: c.accept, name: c.name, mode: pemMode}
+	ours := map[opinion]verdict{o: j.ours}
+	theirs := map[opinion]verdict{}
+	o.peer = clerkBackend
+	theirs[o] = j.theirs
+	o.peer = clerkSDKGo
+	theirs[o] = j.ours
 	var out bytes.Buffer
 	r := &report{out: &out}
-	judgeAll(r, []tokenCase{c}, ours, theirs, j.known)
+	judgeAll(r, []trial{{mode: pemMode, cases: []tokenCase{c}}}, ours, theirs, j.known)
 	if j.fails == "" && (r.failed != 0 || r.passed != 1) || j.fails != "" && r.failed != 1 || !strings.Contains(out.String(), j.fails) {
 		t.Errorf("want a failure with %q; printed:\n%s", j.fails, &out)
 	}
@@ -46,7 +47,7 @@ func TestJudgeAll(t *testing.T) {
 	as := func(auth string) verdict { return verdict{Decision: accepts, Auth: json.RawMessage(auth)} }
 	no, crash := verdict{Decision: refuses}, verdict{Decision: crashes}
 	listed := func(theirs, ours decision) []disagreement {
-		return []disagreement{{m2m, "a token", clerkBackend, "", theirs, ours, "for a test"}}
+		return []disagreement{{m2m, "a token", clerkBackend, byKey[:1], theirs, ours, "for a test"}}
 	}
 	for _, j := range []judgement{
 		{name: "both accept the same caller", want: accepts, ours: as(`{"id":"a","x":1}`), theirs: as(`{"id":"a"}`)},
@@ -64,11 +65,11 @@ func TestJudgeAll(t *testing.T) {
 		{name: "both wrongly accept", ours: as(`{"id":"a"}`), theirs: as(`{"id":"a"}`), fails: "was expected of us"},
 		{
 			name: "listed of a case that is not there", ours: no, theirs: no,
-			known: []disagreement{{m2m, "another token", clerkBackend, "", accepts, refuses, "for a test"}}, fails: "there are 0 such cases",
+			known: []disagreement{{m2m, "another token", clerkBackend, byKey[:1], accepts, refuses, "for a test"}}, fails: "there are 0 such cases",
 		},
 		{
 			name: "listed of a kind that is not there", ours: no, theirs: as(`{"id":"a"}`),
-			known: []disagreement{{everyKind, "a token", clerkBackend, "", accepts, refuses, "for a test"}}, fails: "there are 2 such cases, not 6",
+			known: []disagreement{{everyKind, "a token", clerkBackend, byKey[:1], accepts, refuses, "for a test"}}, fails: "there are 1 such cases, not 3",
 		},
 	} {
 		t.Run(j.name, j.run)
@@ -78,7 +79,7 @@ func TestJudgeAll(t *testing.T) {
 func TestCasesHaveNamesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	seen, bad := map[opinion]bool{}, 0
-	for _, c := range tokenCases(time.Now(), aMachine) {
+	for _, c := range jwtCases(time.Now(), aMachine) {
 		o := opinion{accept: c.accept, name: c.name}
 		if seen[o] {
 			t.Errorf("%s, %s: twice", c.accept, c.name)
@@ -156,5 +157,27 @@ func TestProcessThatEndsOrHangsIsReported(t *testing.T) {
 	defer cancel()
 	if _, _, err := serve(ctx, exec.CommandContext(t.Context(), "sh", "-c", "exec sleep 60"), never); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a server that hangs: %v", err)
+	}
+}
+
+// TestWrongEmulatorIsNoticed tells the SDKs that the machine which may be called is the one which may not.
+func TestWrongEmulatorIsNoticed(t *testing.T) {
+	t.Parallel()
+	for name, run := range map[string]func(context.Context, *report, environment){
+		"FAIL  : m2m.verify opaque by the machine that is called": runJSSDK,
+		"FAIL  : m2m_token.Verify opaque":                         runGoSDK,
+	} {
+		e, err := startEmulator()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		env := e.env
+		env.Callee, env.Stranger = env.Stranger, env.Callee
+		var out bytes.Buffer
+		run(t.Context(), &report{out: &out}, env)
+		if !strings.Contains(out.String(), name) {
+			t.Errorf("no %q in:\n%s", name, &out)
+		}
 	}
 }

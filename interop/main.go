@@ -11,6 +11,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/m2mauth/clerk-m2m/generated"
 )
 
 // spec is what Prism serves.
@@ -34,5 +36,8 @@ func run() error {
 	r := &report{out: os.Stdout}
 	runVersions(r)
 	runPrism(ctx, r, spec)
+	runOperations(ctx, r, "@clerk/backend", generated.Operations(), runJSSDK)
+	runOperations(ctx, r, "clerk-sdk-go", without(generated.Operations(), generated.OpVerifyOAuthAccessToken.ID), runGoSDK)
+	runTokens(ctx, r)
 	return r.close()
 }

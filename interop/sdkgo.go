@@ -22,7 +22,16 @@ import (
 	"github.com/clerk/clerk-sdk-go/v2/machinescope"
 )
 
-// goSDK makes every machine-auth call that clerk-sdk-go has.
+// runGoSDK makes every machine-auth call that clerk-sdk-go has.
+func runGoSDK(ctx context.Context, r *report, env environment) {
+	s := &goSDK{ctx, r, env}
+	s.tokens()
+	s.machines()
+	s.apiKeys()
+	s.keys()
+	r.note("clerk-sdk-go has no call for OAuth access tokens")
+}
+
 type goSDK struct {
 	ctx context.Context
 	r   *report
@@ -36,14 +45,6 @@ func goConfig(env environment, key string) *clerk.ClientConfig {
 	config.URL, config.Key = clerk.String(env.APIURL+"/v1"), &key
 	config.HTTPClient = &http.Client{Timeout: 30 * time.Second}
 	return config
-}
-
-func (s *goSDK) run() {
-	s.tokens()
-	s.machines()
-	s.apiKeys()
-	s.keys()
-	s.r.note("clerk-sdk-go has no call for OAuth access tokens")
 }
 
 func (s *goSDK) tokens() {

@@ -58,7 +58,7 @@ type opinion struct {
 	accept authn.TokenType
 	name   string
 	peer   string
-	mode   string
+	mode   string // how the token is verified
 }
 
 // otherCaller is the peer's decision where it accepts as we do, but takes the caller for another.
