@@ -181,3 +181,10 @@ func TestStory(t *testing.T) {
 		}
 	}
 }
+
+func decodeInto(t *testing.T, raw []byte, v any) {
+	t.Helper()
+	if err := json.Unmarshal(raw, v); err != nil {
+		t.Fatalf("%v: %s", err, raw)
+	}
+}
