@@ -44,7 +44,7 @@ func frontendURL(publishableKey string) (string, error) {
 
 func validHost(u *url.URL) bool {
 	name := u.Hostname()
-	if name == "" || len(name) > 253 || strings.Contains(u.Host, "%") || strings.HasSuffix(u.Host, ":") {
+	if name == "" || len(name) > 253 || strings.HasSuffix(u.Host, ":") {
 		return false
 	}
 	if isLoopback(name) {
