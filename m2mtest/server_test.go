@@ -188,3 +188,10 @@ func decodeInto(t *testing.T, raw []byte, v any) {
 		t.Fatalf("%v: %s", err, raw)
 	}
 }
+
+func decodeBody(t *testing.T, resp *http.Response, v any) {
+	t.Helper()
+	if err := json.NewDecoder(resp.Body).Decode(v); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -139,9 +139,6 @@ func (p path) match(segments []string) (params map[string]string, ok bool) {
 // Operation gives the operationId.
 func (r *Route) Operation() string { return r.route.Operation.OperationID }
 
-// Path gives the path template.
-func (r *Route) Path() string { return r.route.Path }
-
 // Target gives the path below the base, unescaped and escaped.
 func (r *Route) Target() (path, escaped string) { return r.path, r.escaped }
 
