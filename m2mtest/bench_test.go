@@ -26,7 +26,7 @@ func BenchmarkNewServer(b *testing.B) {
 func BenchmarkVerify(b *testing.B) {
 	s := m2mtest.NewServer(b)
 	client := s.Client()
-	token := string(s.MintM2M(s.Machine().ID).Token)
+	token := string(s.MintM2M(s.Machine().ID, m2mtest.Scopes(s.Machine().ID)).Token)
 	for b.Loop() {
 		if _, err := client.M2MTokens.Verify(b.Context(), token); err != nil {
 			b.Fatal(err)
