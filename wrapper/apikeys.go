@@ -92,7 +92,5 @@ func (s *APIKeys) Revoke(ctx context.Context, id string, params RevokeAPIKeyPara
 // is [ErrInactiveToken]. Each verification is billed.
 func (s *APIKeys) Verify(ctx context.Context, secret string, edit ...RequestEditor) (*APIKey, error) {
 	resp, err := s.c.api.VerifyAPIKey(ctx, generated.VerifyAPIKeyRequest{Secret: Secret(secret)}, edit...)
-	key, err := result[APIKey](&generated.OpVerifyAPIKey, resp, err)
-	return live(&generated.OpVerifyAPIKey, key, err,
-		func(k *APIKey) bool { return k.Revoked }, func(k *APIKey) bool { return k.Expired })
+	return verified(&generated.OpVerifyAPIKey, resp, err, func(k *APIKey) error { return live(k.Revoked, k.Expired) })
 }

@@ -76,13 +76,13 @@ func authorization(op *generated.Operation, set string, by presented, configured
 	return "", &CredentialError{Operation: op.ID, Takes: op.Credentials, Configured: configured.kinds()}
 }
 
-// kindOf tells by its prefix which kind of credential a header carries; 0 when it cannot be told.
+// kindOf tells by its prefix which kind of credential a header carries, whatever its scheme; 0 when it cannot be told.
 func kindOf(header string) CredentialKind {
-	scheme, key, ok := strings.Cut(header, " ")
-	if !ok || !strings.EqualFold(scheme, "Bearer") {
+	fields := strings.Fields(header)
+	if len(fields) == 0 {
 		return 0
 	}
-	return kindOfKey(strings.TrimLeft(key, " "))
+	return kindOfKey(fields[len(fields)-1])
 }
 
 func kindOfKey(key string) CredentialKind {

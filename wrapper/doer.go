@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/m2mauth/clerk-m2m/generated"
@@ -22,7 +23,6 @@ var (
 	errReplyTooLarge = fmt.Errorf("%w: it is larger than %d MiB; ask for fewer on a page", ErrInvalidReply, maxReply>>20)
 	errNoOperation   = errors.New("clerk: the request is none of the spec's operations")
 	errOtherHost     = errors.New("clerk: an editor sent the request to another host than the base URL's")
-	errNoReplay      = errors.New("the request's body cannot be read again, so it is not sent again")
 )
 
 // doer is what the generated client sends its requests through. It decides the credential, bounds each attempt,
@@ -50,8 +50,8 @@ type Attempt struct {
 	Retry     time.Duration // how long is waited before the next attempt; 0 when this is the last
 }
 
-// Do implements generated.HttpRequestDoer. Any status is a response; an error is an [*APIError], a
-// [*CredentialError] or an [*IDError].
+// Do implements generated.HttpRequestDoer. Any status is a response; an error of a request that was sent is an
+// [*APIError].
 func (d *doer) Do(req *http.Request) (*http.Response, error) {
 	op, err := d.prepare(req)
 	if err != nil {
@@ -60,16 +60,16 @@ func (d *doer) Do(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	for number := 1; ; number++ {
 		start := time.Now()
-		resp, err := d.attempt(req, number)
+		resp, body, err := d.attempt(req, number)
 		attempt := Attempt{Operation: op.ID, Number: number, Duration: time.Since(start), Err: err}
 		var after time.Duration
 		if resp != nil {
 			attempt.Status = resp.StatusCode
-			attempt.TraceID = resp.Header.Get("Cf-Ray")
+			attempt.TraceID = traceID(resp, body)
 			after = retryAfter(resp.Header, time.Now())
 		}
 		wait, again := time.Duration(0), false
-		if number <= d.retries && retryable(op, attempt.Status, err) && ctx.Err() == nil {
+		if number <= d.retries && retryable(op, attempt.Status, err) && replayable(req) && ctx.Err() == nil {
 			wait, again = backoff(number-1, after, random)
 			if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 				again = false
@@ -79,12 +79,15 @@ func (d *doer) Do(req *http.Request) (*http.Response, error) {
 			attempt.Retry = wait
 		}
 		d.report(ctx, attempt)
-		if again && sleep(ctx, wait) == nil {
-			continue
+		if again {
+			if err = sleep(ctx, wait); err == nil {
+				continue
+			}
 		}
 		if err != nil {
-			return nil, &APIError{Operation: op.ID, Status: attempt.Status, TraceID: attempt.TraceID, Err: err}
+			return nil, &APIError{Operation: op.ID, Status: attempt.Status, TraceID: attempt.TraceID, RetryAfter: after, Err: err}
 		}
+		resp.Body = io.NopCloser(bytes.NewReader(body))
 		return resp, nil
 	}
 }
@@ -116,40 +119,46 @@ func (d *doer) prepare(req *http.Request) (*generated.Operation, error) {
 }
 
 // attempt sends a request once and reads the whole reply within the attempt's timeout.
-func (d *doer) attempt(req *http.Request, number int) (*http.Response, error) {
+func (d *doer) attempt(req *http.Request, number int) (*http.Response, []byte, error) {
 	ctx, cancel := context.WithTimeout(req.Context(), d.timeout)
 	defer cancel()
 	r := req.WithContext(ctx)
-	if number > 1 && req.Body != nil && req.Body != http.NoBody {
-		if req.GetBody == nil {
-			return nil, errNoReplay
-		}
+	if number > 1 && req.GetBody != nil {
 		body, err := req.GetBody()
 		if err != nil {
-			return nil, fmt.Errorf("reading the request's body again: %w", err)
+			return nil, nil, fmt.Errorf("reading the request's body again: %w", err)
 		}
 		r.Body = body
 	}
 	resp, err := d.client.Do(r)
 	if err != nil {
-		return nil, d.timedOut(req.Context(), err)
+		return nil, nil, d.cause(req.Context(), err)
 	}
 	defer resp.Body.Close()
+	resp.Request = req // a RoundTripper may leave it out, and redact needs it
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
 	switch {
 	case resp.StatusCode >= 300:
 		// The status says enough, whatever came of the body.
 	case err != nil:
-		return resp, fmt.Errorf("%w: the reply broke off: %w", ErrUnavailable, d.timedOut(req.Context(), err))
+		return resp, body, fmt.Errorf("%w: the reply broke off: %w", ErrUnavailable, d.cause(req.Context(), err))
 	case len(body) > maxReply:
-		return resp, errReplyTooLarge
+		return resp, body, errReplyTooLarge
 	}
-	resp.Body = io.NopCloser(bytes.NewReader(body))
-	return resp, nil
+	return resp, body, nil
 }
 
-// timedOut tells the attempt's own timeout from the caller's.
-func (d *doer) timedOut(ctx context.Context, err error) error {
+// replayable tells whether the body of a request can be sent again.
+func replayable(req *http.Request) bool {
+	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
+}
+
+// cause tells the attempt's own timeout from the caller's. The URL is left out of it: whoever gives a token where its
+// id belongs has it in there.
+func (d *doer) cause(ctx context.Context, err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err
+	}
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return fmt.Errorf("no reply within %s: %w", d.timeout, err)
 	}
@@ -161,7 +170,7 @@ func (d *doer) report(ctx context.Context, a Attempt) {
 		d.hook(ctx, a)
 	}
 	level, message := slog.LevelDebug, "clerk call"
-	if a.Status == http.StatusTooManyRequests || a.Status >= 500 || a.Status == 0 && ctx.Err() == nil {
+	if a.Status == http.StatusTooManyRequests || a.Status >= 500 || a.Err != nil && ctx.Err() == nil {
 		level, message = slog.LevelWarn, "clerk call failed"
 	}
 	if !d.log.Enabled(ctx, level) {
@@ -198,5 +207,5 @@ func secure(u *url.URL) bool {
 	}
 	host := u.Hostname()
 	ip := net.ParseIP(host)
-	return u.Scheme == "http" && (host == "localhost" || ip != nil && ip.IsLoopback())
+	return u.Scheme == "http" && (strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback())
 }

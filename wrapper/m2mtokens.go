@@ -56,7 +56,5 @@ func (s *M2MTokens) Revoke(ctx context.Context, id string, params RevokeM2MToken
 // live token: one that is revoked or expired is [ErrInactiveToken]. Each verification of an opaque token is billed.
 func (s *M2MTokens) Verify(ctx context.Context, token string, edit ...RequestEditor) (*M2MToken, error) {
 	resp, err := s.c.api.VerifyM2MToken(ctx, generated.VerifyM2MTokenRequest{Token: Secret(token)}, edit...)
-	t, err := result[M2MToken](&generated.OpVerifyM2MToken, resp, err)
-	return live(&generated.OpVerifyM2MToken, t, err,
-		func(t *M2MToken) bool { return t.Revoked }, func(t *M2MToken) bool { return t.Expired })
+	return verified(&generated.OpVerifyM2MToken, resp, err, func(t *M2MToken) error { return live(t.Revoked, t.Expired) })
 }

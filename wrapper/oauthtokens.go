@@ -14,7 +14,5 @@ type OAuthTokens struct{ c *core }
 // Clerk says of JWTs, not active is [ErrInactiveToken].
 func (s *OAuthTokens) Verify(ctx context.Context, token string, edit ...RequestEditor) (*OAuthAccessToken, error) {
 	resp, err := s.c.api.VerifyOAuthAccessToken(ctx, generated.VerifyOAuthAccessTokenRequest{AccessToken: Secret(token)}, edit...)
-	t, err := result[OAuthAccessToken](&generated.OpVerifyOAuthAccessToken, resp, err)
-	return live(&generated.OpVerifyOAuthAccessToken, t, err,
-		func(t *OAuthAccessToken) bool { return t.Revoked }, func(t *OAuthAccessToken) bool { return t.Expired })
+	return verified(&generated.OpVerifyOAuthAccessToken, resp, err, func(t *OAuthAccessToken) error { return live(t.Revoked, t.Expired) })
 }

@@ -118,7 +118,7 @@ func WithBaseURL(base string) Option {
 		case !secure(u):
 			return fmt.Errorf("clerk: the base URL %s://%s would send secret keys in the clear; use https (http is for this machine only)", u.Scheme, u.Host)
 		}
-		path := strings.TrimRight(u.EscapedPath(), "/")
+		path := strings.TrimRight(u.JoinPath().EscapedPath(), "/") // joined, it has no dots in it
 		if path == "" {
 			path = "/v1"
 		}

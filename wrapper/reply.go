@@ -7,47 +7,53 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/m2mauth/clerk-m2m/generated"
 )
 
 // result makes a typed result of a reply, or an error of anything that does not prove one.
 func result[T any](op *generated.Operation, resp *http.Response, err error) (*T, error) {
+	return verified(op, resp, err, func(*T) error { return nil })
+}
+
+// verified is result with a last check of what the reply says.
+func verified[T any](op *generated.Operation, resp *http.Response, err error, check func(*T) error) (*T, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, &APIError{Operation: op.ID, Status: resp.StatusCode, Err: err}
-	}
-	if resp.StatusCode != op.Status {
+	if err == nil && resp.StatusCode != op.Status {
 		return nil, refusal(op, resp, body)
 	}
-	v := new(T)
-	if err := prove(op, resp.Header.Get("Content-Type"), body); err != nil {
-		return nil, unproven(op, resp, err)
+	if err == nil {
+		err = prove(op, resp.Header.Get("Content-Type"), body)
 	}
-	if err := json.Unmarshal(body, v); err != nil {
-		// The text of a JSON error can quote what is in the body.
-		return nil, unproven(op, resp, fmt.Errorf("%w: %s", ErrInvalidReply, jsonFault(err)))
+	v := new(T)
+	if err == nil {
+		err = decode(body, v)
+	}
+	if err == nil {
+		err = check(v)
+	}
+	if err != nil {
+		return nil, &APIError{Operation: op.ID, Status: resp.StatusCode, TraceID: traceID(resp, body), Err: err}
 	}
 	return v, nil
 }
 
-func unproven(op *generated.Operation, resp *http.Response, err error) *APIError {
-	return &APIError{Operation: op.ID, Status: resp.StatusCode, TraceID: resp.Header.Get("Cf-Ray"), Err: err}
-}
-
-// jsonFault says what is wrong with JSON without quoting a value from it.
-func jsonFault(err error) string {
+// decode says what is wrong with JSON without quoting a value from it, as an error of encoding/json may.
+func decode(body []byte, v any) error {
+	err := json.Unmarshal(body, v)
 	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Sprintf("its member %q is no %s", t.Field, t.Type)
+		return fmt.Errorf("%w: its member %q is no %s", ErrInvalidReply, t.Field, t.Type)
 	}
-	return "it is not JSON"
+	if err != nil {
+		return fmt.Errorf("%w: it is not JSON", ErrInvalidReply)
+	}
+	return nil
 }
 
 // prove checks that a body is what the spec promises of a success: JSON, the expected object, its ids in it.
@@ -81,10 +87,20 @@ func prove(op *generated.Operation, contentType string, body []byte) error {
 	return nil
 }
 
+// members reads an object. It refuses one that has a member twice by names that differ in case: encoding/json takes
+// either for the field, so that what is proven here would not be what is decoded.
 func members(body []byte) (map[string]json.RawMessage, error) {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(body, &object); err != nil || object == nil {
 		return nil, fmt.Errorf("%w: it is not a JSON object", ErrInvalidReply)
+	}
+	for name := range object {
+		if !strings.ContainsFunc(name, func(r rune) bool { return r >= 'A' && r <= 'Z' || r >= utf8.RuneSelf }) {
+			continue
+		}
+		if folded := strings.ToLower(strings.ToUpper(name)); folded != name && object[folded] != nil {
+			return nil, fmt.Errorf("%w: it has %q twice", ErrInvalidReply, folded)
+		}
 	}
 	return object, nil
 }
@@ -111,17 +127,15 @@ func text(raw json.RawMessage) (s string) {
 	return s
 }
 
-// live makes an error of a token that a verification gave as revoked or expired, so that a result is always a live one.
-func live[T any](op *generated.Operation, token *T, err error, revoked, expired func(*T) bool) (*T, error) {
+// live makes an error of a token that Clerk knows as revoked or expired, so that a verified one is always live.
+func live(revoked, expired bool) error {
 	switch {
-	case err != nil:
-		return nil, err
-	case revoked(token):
-		return nil, &APIError{Operation: op.ID, Status: op.Status, Err: fmt.Errorf("%w: it was revoked", ErrInactiveToken)}
-	case expired(token):
-		return nil, &APIError{Operation: op.ID, Status: op.Status, Err: fmt.Errorf("%w: it has expired", ErrInactiveToken)}
+	case revoked:
+		return fmt.Errorf("%w: it was revoked", ErrInactiveToken)
+	case expired:
+		return fmt.Errorf("%w: it has expired", ErrInactiveToken)
 	}
-	return token, nil
+	return nil
 }
 
 // refusal makes an error of a reply that is not a success, whatever its body is.
@@ -129,56 +143,38 @@ func refusal(op *generated.Operation, resp *http.Response, body []byte) *APIErro
 	e := &APIError{
 		Operation:  op.ID,
 		Status:     resp.StatusCode,
-		TraceID:    resp.Header.Get("Cf-Ray"),
+		TraceID:    traceID(resp, body),
 		RetryAfter: retryAfter(resp.Header, time.Now()),
 	}
-	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
+	if resp.StatusCode < 300 {
 		e.Err = fmt.Errorf("%w: its status is not %d", ErrInvalidReply, op.Status)
 		return e
 	}
-	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if media != "application/json" && !strings.HasSuffix(media, "+json") {
-		return e
+	redact := redactor(resp.Request)
+	for _, item := range errorBody(resp, body).Errors {
+		e.Errors = append(e.Errors, ErrorItem{
+			Code:        redact(item.Code),
+			Message:     redact(item.Message),
+			LongMessage: redact(item.LongMessage),
+			Meta:        redactMeta(redact, item.Meta),
+		})
 	}
-	var said struct {
-		Errors  []ErrorItem `json:"errors"`
-		TraceID string      `json:"clerk_trace_id"`
-	}
-	if json.Unmarshal(body, &said) != nil {
-		return e
-	}
-	if said.TraceID != "" {
-		e.TraceID = redact(said.TraceID, resp.Request)
-	}
-	e.Errors = redactAll(said.Errors, resp.Request)
 	return e
 }
 
-// credentials are the things that look like a credential of Clerk's, or a JWT.
-var credentials = regexp.MustCompile(`\b(?:sk_(?:live|test)|ak|mt|oat|api_key)_\w{6,}|\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)*`)
-
-// redact takes credentials out of a text of Clerk's: the one that the request was made with, and whatever looks like one.
-func redact(s string, req *http.Request) string {
-	if req != nil {
-		if _, key, _ := strings.Cut(req.Header.Get("Authorization"), " "); key != "" {
-			s = strings.ReplaceAll(s, key, "[redacted]")
-		}
+// traceID gives what names a request to Clerk's support: what the body of an error says, else the header.
+func traceID(resp *http.Response, body []byte) string {
+	if id := errorBody(resp, body).ClerkTraceID; id != nil && *id != "" {
+		return redactor(resp.Request)(*id)
 	}
-	return credentials.ReplaceAllString(s, "[redacted]")
+	return resp.Header.Get("Cf-Ray")
 }
 
-// redactAll goes by way of JSON, so that it reaches every text however deep.
-func redactAll(items []ErrorItem, req *http.Request) []ErrorItem {
-	if len(items) == 0 {
-		return nil
+// errorBody reads what can be read of an error's body.
+func errorBody(resp *http.Response, body []byte) (said generated.ErrorBody) {
+	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if resp.StatusCode >= 300 && (media == "application/json" || strings.HasSuffix(media, "+json")) {
+		_ = json.Unmarshal(body, &said) // a member of another type is left out, the others are read
 	}
-	raw, err := json.Marshal(items)
-	if err != nil {
-		return nil
-	}
-	var clean []ErrorItem
-	if json.Unmarshal([]byte(redact(string(raw), req)), &clean) != nil {
-		return nil
-	}
-	return clean
+	return said
 }

@@ -28,7 +28,7 @@ const (
 // error.
 func retryable(op *generated.Operation, status int, err error) bool {
 	switch {
-	case errors.Is(err, errNoReplay), errors.Is(err, ErrInvalidReply):
+	case errors.Is(err, ErrInvalidReply):
 		return false
 	case status == http.StatusTooManyRequests:
 		return true // refused before it had an effect
@@ -62,7 +62,7 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 	if value == "" {
 		return 0
 	}
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
 		return time.Duration(seconds) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {

@@ -25,7 +25,7 @@ func (r router) find(method, path string) (*generated.Operation, error) {
 		if op.Method != method {
 			continue
 		}
-		switch err, ok := matches(op, path); {
+		switch ok, err := matches(op, path); {
 		case !ok:
 		case err != nil:
 			bad = err
@@ -36,28 +36,26 @@ func (r router) find(method, path string) (*generated.Operation, error) {
 	return nil, bad
 }
 
-func matches(op *generated.Operation, path string) (err error, ok bool) {
-	template := op.Path
-	for template != "" && path != "" {
+// matches tells whether a path is one of the operation's, segment for segment, and whether the ids in it can be ids. A
+// slash at the end is a segment: resolving ".." in place of an id leaves one, and then asks for something else.
+func matches(op *generated.Operation, path string) (ok bool, err error) {
+	for template := op.Path; ; {
 		var want, got string
-		want, template, _ = strings.Cut(template[1:], "/")
-		if path[0] != '/' {
-			return nil, false
-		}
-		got, path, _ = strings.Cut(path[1:], "/")
-		if template != "" {
-			template = "/" + template
-		}
-		if path != "" {
-			path = "/" + path
-		}
-		if strings.HasPrefix(want, "{") {
-			if e := checkID(op, strings.Trim(want, "{}"), got); e != nil {
-				err = e
+		var more, moreGot bool
+		want, template, more = strings.Cut(template, "/")
+		got, path, moreGot = strings.Cut(path, "/")
+		switch {
+		case more != moreGot:
+			return false, nil
+		case strings.HasPrefix(want, "{"):
+			if bad := checkID(op, strings.Trim(want, "{}"), got); bad != nil {
+				err = bad
 			}
-		} else if want != got {
-			return nil, false
+		case want != got:
+			return false, nil
+		}
+		if !more {
+			return true, err
 		}
 	}
-	return err, template == "" && path == ""
 }
