@@ -1,0 +1,318 @@
+package wrapper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+const (
+	// DefaultRenewFrom and DefaultRenewTo bound the part of a token's lifetime at a random point of which it is
+	// renewed, unless [WithRenewal] says otherwise.
+	DefaultRenewFrom, DefaultRenewTo = 0.70, 0.85
+
+	// maxExpiryMargin is how long before its expiry a token is no longer given out, so that it is not dead on
+	// arrival; of a short-lived token it is a tenth of the lifetime.
+	maxExpiryMargin = 10 * time.Second
+
+	mintPauseBase = time.Second
+	mintPauseMax  = 10 * time.Second
+	// maxMintPause bounds the Retry-After that a source honours between mints.
+	maxMintPause = 5 * time.Minute
+
+	// replacementAge is how old a token must be that was minted in place of a refused one before a refusal of it
+	// counts: a callee that refuses every token does not have one minted, and billed, for each request.
+	replacementAge = 30 * time.Second
+)
+
+// ErrTokenSourceClosed is what a [TokenSource] gives after Close.
+var ErrTokenSourceClosed = errors.New("clerk: the token source is closed")
+
+// TokenError is what a [TokenSource] gives when it has no live token and cannot mint one. The cause, mostly an
+// [*APIError], is found with errors.As.
+type TokenError struct {
+	Err error
+}
+
+// Error says that there is no token and why.
+func (e *TokenError) Error() string { return "clerk: no token for outgoing requests: " + e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *TokenError) Unwrap() error { return e.Err }
+
+// TokenSource gives outgoing requests one live token, however many goroutines ask: it is minted at the first call,
+// shared, and renewed in the background before it expires, while the one before is still given out. When it cannot be
+// renewed it is kept to its end, and the attempts go on with growing pauses; only then do callers get a [*TokenError].
+//
+// It is an [oauth2.TokenSource]; oauth2.Transport, gRPC's oauth credentials and all else that takes one takes it.
+// It is safe for concurrent use. No goroutine runs unless a token is being minted; [TokenSource.Close] ends that one.
+type TokenSource struct {
+	mint    func(ctx context.Context) (*M2MToken, error)
+	from    float64
+	to      float64
+	now     func() time.Time
+	hosts   []string
+	editors []RequestEditor
+
+	current atomic.Pointer[liveToken]
+
+	mu       sync.Mutex
+	flight   *flight   // the mint under way, nil when none is
+	failures int       // mints that failed since the last that did not
+	pause    time.Time // no mint before that
+	lastErr  error     // of the last mint, nil when it succeeded
+	refused  bool      // whether the token before was invalidated
+	closed   bool
+	ctx      context.Context // ends with Close
+	cancel   context.CancelFunc
+	running  sync.WaitGroup
+}
+
+// liveToken is a token and the times that decide about it. Times are on the wall clock and, where the process was not
+// suspended, on the monotonic clock too: whichever says first that a moment has passed is believed.
+type liveToken struct {
+	token   *oauth2.Token
+	start   time.Time
+	renewAt time.Time
+	deadAt  time.Time // zero: never
+	// replaces tells whether it was minted in place of one that was refused.
+	replaces bool
+}
+
+type flight struct{ done chan struct{} }
+
+// TokenSourceOption configures a [TokenSource].
+type TokenSourceOption func(*TokenSource)
+
+// WithRenewal sets between which parts of its lifetime, from 0 to 1, a token is renewed; the point is random, so that
+// many processes do not renew at once. What is not 0 < from <= to < 1 is ignored. Default: [DefaultRenewFrom] to
+// [DefaultRenewTo].
+func WithRenewal(from, to float64) TokenSourceOption {
+	return func(s *TokenSource) {
+		if from > 0 && from <= to && to < 1 {
+			s.from, s.to = from, to
+		}
+	}
+}
+
+// WithHosts names the hosts that [TokenSource.Transport] gives the token to, as they are in URLs: "billing.internal",
+// or "billing.internal:8443" for that port alone. Default: the host of the first hop of each request, and no host that
+// a redirect chose.
+func WithHosts(hosts ...string) TokenSourceOption {
+	return func(s *TokenSource) { s.hosts = append(s.hosts, hosts...) }
+}
+
+// WithMintEditor adds an editor to the calls that mint, such as [MachineSecretKey] for a machine that the client is
+// not configured with.
+func WithMintEditor(edit ...RequestEditor) TokenSourceOption {
+	return func(s *TokenSource) { s.editors = append(s.editors, edit...) }
+}
+
+// WithTokenClock sets the time by which tokens are judged, for tests. Default: [time.Now].
+func WithTokenClock(now func() time.Time) TokenSourceOption {
+	return func(s *TokenSource) { s.now = now }
+}
+
+// TokenSource gives a source of tokens that are minted with params; nothing is minted before it is asked.
+//
+// Where many replicas of a service share a machine, or processes live shorter than a token, set
+// params.MinRemainingTTLSeconds: Clerk then gives them all one live opaque token instead of minting one for each. It
+// must be below the token's lifetime; with more than what is left at the renewal point (30 % to 15 % of the lifetime by
+// default) a renewal gives a new token, with less it may give the same one again. Not for JWTs, which Clerk never
+// shares.
+func (s *M2MTokens) TokenSource(params CreateM2MTokenParams, opts ...TokenSourceOption) *TokenSource {
+	ts := &TokenSource{from: DefaultRenewFrom, to: DefaultRenewTo, now: time.Now}
+	for _, opt := range opts {
+		opt(ts)
+	}
+	params.Claims = slices.Clone(params.Claims)
+	ts.mint = func(ctx context.Context) (*M2MToken, error) { return s.Create(ctx, params, ts.editors...) }
+	ts.ctx, ts.cancel = context.WithCancel(context.Background())
+	return ts
+}
+
+// Token gives the live token, minting one where there is none. It implements [oauth2.TokenSource]; without a context
+// it waits as long as one call to Clerk may take with its retries. The token is shared and must not be changed, as with
+// [oauth2.ReuseTokenSource]. Its type prints its value: do not log it.
+func (s *TokenSource) Token() (*oauth2.Token, error) { return s.TokenContext(context.Background()) }
+
+// TokenContext is Token for as long as the context lasts. The end of the context ends the waiting and not the mint,
+// which others may wait for too.
+func (s *TokenSource) TokenContext(ctx context.Context) (*oauth2.Token, error) {
+	if t := s.current.Load(); t != nil {
+		now := s.now()
+		if t.alive(now) {
+			if t.due(now) {
+				s.renew()
+			}
+			return t.token, nil
+		}
+	}
+	return s.wait(ctx)
+}
+
+// wait has a token minted and waits for it.
+func (s *TokenSource) wait(ctx context.Context) (*oauth2.Token, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, &TokenError{Err: err}
+		}
+		f, err := s.start()
+		if err != nil {
+			return nil, err
+		}
+		if f != nil {
+			select {
+			case <-f.done:
+			case <-ctx.Done():
+				return nil, &TokenError{Err: ctx.Err()}
+			}
+		}
+		if t := s.current.Load(); t != nil && t.alive(s.now()) {
+			return t.token, nil
+		}
+	}
+}
+
+// renew starts a mint in the background, if none is under way and no pause is on.
+func (s *TokenSource) renew() { _, _ = s.start() }
+
+// start gives the mint that is under way, and starts one where there is none. It is nil without an error when a live
+// token that needs no renewal has come in the meantime. After a mint that failed it is that error until the pause is
+// over: callers that come then are answered at once, and Clerk is left alone.
+func (s *TokenSource) start() (*flight, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, &TokenError{Err: ErrTokenSourceClosed}
+	}
+	now := s.now()
+	if t := s.current.Load(); t != nil && t.alive(now) && !t.due(now) {
+		return nil, nil
+	}
+	if s.flight != nil {
+		return s.flight, nil
+	}
+	if s.lastErr != nil && now.Before(s.pause) {
+		return nil, &TokenError{Err: s.lastErr}
+	}
+	f := &flight{done: make(chan struct{})}
+	s.flight = f
+	s.running.Go(func() { s.fly(f) })
+	return f, nil
+}
+
+// fly mints one token.
+func (s *TokenSource) fly(f *flight) {
+	start := s.now()
+	token, err := s.mint(s.ctx)
+	var live *liveToken
+	if err == nil {
+		live, err = s.judge(token, start, s.now())
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flight = nil
+	s.lastErr = err
+	if err == nil {
+		live.replaces, s.refused, s.failures = s.refused, false, 0
+		s.current.Store(live)
+	} else {
+		s.pause = s.now().Add(mintPause(s.failures, err))
+		s.failures++
+	}
+	close(f.done)
+}
+
+// mintPause decides how long Clerk is left alone after a mint failed.
+func mintPause(failures int, err error) time.Duration {
+	pause := min(mintPauseMax, mintPauseBase<<min(failures, 10))
+	pause = pause/2 + rand.N(pause/2)
+	if e, ok := errors.AsType[*APIError](err); ok {
+		return max(pause, min(e.RetryAfter, maxMintPause))
+	}
+	return pause
+}
+
+// judge decides when a token is renewed and when it is dead. Clerk says its expiry; where this machine's clock is
+// behind Clerk's, that would come too late, so its lifetime counts too, from the moment before it was asked for.
+func (s *TokenSource) judge(token *M2MToken, asked, now time.Time) (*liveToken, error) {
+	t := &liveToken{token: &oauth2.Token{AccessToken: string(token.Token), TokenType: "Bearer"}, start: asked}
+	if token.Expiration == nil {
+		return t, nil
+	}
+	expiry := time.UnixMilli(*token.Expiration)
+	left := expiry.Sub(asked)
+	if token.CreatedAt > 0 {
+		left = min(left, expiry.Sub(time.UnixMilli(token.CreatedAt)))
+	}
+	t.token.Expiry = asked.Add(left).Round(0)
+	left -= min(maxExpiryMargin, left/10)
+	if left <= now.Sub(asked) {
+		return nil, fmt.Errorf("%w: the token that was minted expires at %s, and this machine's clock says %s; check the clock, or ask for a longer lifetime",
+			ErrInvalidReply, expiry.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
+	t.deadAt = asked.Add(left)
+	t.renewAt = asked.Add(time.Duration(float64(left) * (s.from + (s.to-s.from)*rand.Float64())))
+	return t, nil
+}
+
+// alive tells whether the token may still be given out.
+func (t *liveToken) alive(now time.Time) bool { return t.deadAt.IsZero() || !reached(now, t.deadAt) }
+
+// due tells whether the token is to be renewed.
+func (t *liveToken) due(now time.Time) bool { return !t.deadAt.IsZero() && reached(now, t.renewAt) }
+
+// reached tells whether a moment has passed on either clock: the wall clock goes on while a machine sleeps, and the
+// monotonic one while somebody sets the wall clock back.
+func reached(now, at time.Time) bool {
+	return !now.Before(at) || now.Unix() > at.Unix() || now.Unix() == at.Unix() && now.Nanosecond() >= at.Nanosecond()
+}
+
+// Invalidate forgets a token that a callee refused, so that the next call mints another. It does nothing when another
+// has taken its place already: one that was refused late does not end its successor. Nor does it when the token was
+// itself minted in place of a refused one in the last 30 seconds: then it is not the token that is at fault.
+func (s *TokenSource) Invalidate(token *oauth2.Token) {
+	if token != nil {
+		s.invalidate(token.AccessToken)
+	}
+}
+
+// invalidate tells whether the next call gives another token.
+func (s *TokenSource) invalidate(token string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.current.Load()
+	if t == nil || t.token.AccessToken != token {
+		return true
+	}
+	if t.replaces && !reached(s.now(), t.start.Add(replacementAge)) {
+		return false
+	}
+	s.refused = true
+	s.current.Store(nil)
+	return true
+}
+
+// Format implements [fmt.Formatter]: whatever the verb, a source shows no token.
+func (s *TokenSource) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "wrapper.TokenSource") }
+
+// Close ends a mint that is under way and waits for its goroutine. A live token is forgotten; calls from then on give
+// [ErrTokenSourceClosed]. It may be called more than once.
+func (s *TokenSource) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.cancel()
+	s.running.Wait()
+	s.current.Store(nil)
+	return nil
+}

@@ -1,0 +1,408 @@
+package wrapper_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/m2mauth/clerk-m2m/wrapper"
+)
+
+// minter is a Clerk that only mints, without a network, so that it works in a synctest bubble.
+type minter struct {
+	lifetime time.Duration // 0: no expiry
+	skew     atomic.Int64  // Clerk's clock minus the real time, in nanoseconds
+	minted   atomic.Int64
+	asked    atomic.Int64
+
+	mu    sync.Mutex
+	delay time.Duration
+	fail  func() *http.Response // instead of minting
+}
+
+func (m *minter) set(delay time.Duration, fail func() *http.Response) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.delay, m.fail = delay, fail
+}
+
+func (m *minter) RoundTrip(req *http.Request) (*http.Response, error) {
+	m.asked.Add(1)
+	m.mu.Lock()
+	delay, fail := m.delay, m.fail
+	m.mu.Unlock()
+	select {
+	case <-time.After(delay):
+	case <-req.Context().Done():
+		return nil, req.Context().Err()
+	}
+	if fail != nil {
+		return fail(), nil
+	}
+	n := m.minted.Add(1)
+	created := time.Now().Add(time.Duration(m.skew.Load()))
+	expiration := "null"
+	if m.lifetime > 0 {
+		expiration = fmt.Sprint(created.Add(m.lifetime).UnixMilli())
+	}
+	return reply(http.StatusCreated, nil, fmt.Sprintf(`{"object":"machine_to_machine_token","id":"mt_%032x","subject":"mch_2xhFjEI5X2qWRvtV13BzSj8H6Dk",`+
+		`"token":"mt_secret%d","revoked":false,"revocation_reason":null,"expired":false,"expiration":%s,"last_used_at":null,"created_at":%d,"updated_at":%d}`,
+		n, n, expiration, created.UnixMilli(), created.UnixMilli())), nil
+}
+
+func reply(status int, header http.Header, body string) *http.Response {
+	if header == nil {
+		header = http.Header{}
+	}
+	header.Set("Content-Type", "application/json")
+	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body))}
+}
+
+func unavailable() *http.Response { return reply(http.StatusServiceUnavailable, nil, `{}`) }
+
+func (m *minter) source(t testing.TB, opts ...wrapper.TokenSourceOption) *wrapper.TokenSource {
+	t.Helper()
+	c, err := wrapper.New(wrapper.WithoutEnv(), wrapper.WithMachineSecretKey("ak_test"), wrapper.WithHTTPClient(&http.Client{Transport: m}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := c.M2MTokens.TokenSource(wrapper.CreateM2MTokenParams{}, opts...)
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// want asks for a token and checks its value.
+func want(t *testing.T, s *wrapper.TokenSource, value string) {
+	t.Helper()
+	token, err := s.Token()
+	if err != nil {
+		t.Fatalf("Token: %v", err)
+	}
+	if token.AccessToken != value || token.Type() != "Bearer" {
+		t.Fatalf("the token is %q of type %s, want %q", token.AccessToken, token.Type(), value)
+	}
+}
+
+func TestTokenSourceMintsOncePerLifetime(t *testing.T) {
+	t.Parallel()
+	m := &minter{lifetime: time.Hour}
+	s := m.source(t)
+	var wg sync.WaitGroup
+	var failed atomic.Int64
+	for range 1000 {
+		wg.Go(func() {
+			for range 1000 {
+				if token, err := s.Token(); err != nil || token.AccessToken != "mt_secret1" {
+					failed.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if m.minted.Load() != 1 || failed.Load() != 0 {
+		t.Errorf("%d tokens were minted, %d calls failed", m.minted.Load(), failed.Load())
+	}
+}
+
+func TestTokenSourceRenewsInTheBackground(t *testing.T) {
+	t.Parallel()
+	for _, lifetime := range []time.Duration{time.Hour, 40 * time.Second, 2 * time.Second} {
+		t.Run(lifetime.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := &minter{lifetime: lifetime}
+				s := m.source(t)
+				want(t, s, "mt_secret1")
+				m.set(lifetime/1000, nil)
+				time.Sleep(lifetime * 60 / 100)
+				want(t, s, "mt_secret1")
+				synctest.Wait()
+				if m.asked.Load() != 1 {
+					t.Fatal("it was renewed early")
+				}
+				time.Sleep(lifetime * 26 / 100)
+				start := time.Now()
+				want(t, s, "mt_secret1") // while the new one is minted
+				if time.Since(start) != 0 {
+					t.Error("a caller with a live token waited")
+				}
+				time.Sleep(lifetime * 2 / 100)
+				want(t, s, "mt_secret2")
+				if m.minted.Load() != 2 {
+					t.Errorf("%d tokens were minted, want 2", m.minted.Load())
+				}
+			})
+		})
+	}
+}
+
+func TestTokenSourceRenewalIsSpread(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const n = 200
+		m := &minter{lifetime: time.Hour}
+		sources := make([]*wrapper.TokenSource, n)
+		for i := range sources {
+			sources[i] = m.source(t, wrapper.WithRenewal(0.2, 0.4))
+			if _, err := sources[i].Token(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var buckets [8]int
+		for minute := range 24 {
+			time.Sleep(time.Minute)
+			before := m.minted.Load()
+			for _, s := range sources {
+				_, _ = s.Token()
+			}
+			synctest.Wait()
+			buckets[minute/3] += int(m.minted.Load() - before)
+		}
+		if m.minted.Load() != 2*n {
+			t.Fatalf("%d tokens were minted, want %d: each renewed once", m.minted.Load(), 2*n)
+		}
+		for i, got := range buckets {
+			if most := n / 2; got > most {
+				t.Errorf("%d of %d were renewed within 3 minutes (bucket %d)", got, n, i)
+			}
+		}
+	})
+}
+
+func TestTokenSourceKeepsTheTokenToItsEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &minter{lifetime: 10 * time.Minute}
+		s := m.source(t)
+		want(t, s, "mt_secret1")
+		m.set(0, unavailable)
+		for range 589 {
+			time.Sleep(time.Second)
+			want(t, s, "mt_secret1")
+		}
+		attempts := m.asked.Load() - 1
+		if attempts < 5 || attempts > 60 {
+			t.Errorf("%d attempts to renew in the last minutes; want repeated, with pauses", attempts)
+		}
+		time.Sleep(2 * time.Second)
+		_, err := s.Token()
+		if _, ok := errors.AsType[*wrapper.TokenError](err); !ok || !errors.Is(err, wrapper.ErrUnavailable) {
+			t.Fatalf("with a dead token: %v", err)
+		}
+		m.set(0, nil)
+		time.Sleep(10 * time.Second)
+		want(t, s, "mt_secret2")
+	})
+}
+
+func TestTokenSourceLeavesClerkAloneAfterAFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &minter{lifetime: time.Hour}
+		m.set(0, func() *http.Response {
+			return reply(http.StatusTooManyRequests, http.Header{"Retry-After": {"60"}}, `{"errors":[]}`)
+		})
+		s := m.source(t)
+		for range 59 {
+			if _, err := s.Token(); !errors.Is(err, wrapper.ErrRateLimited) {
+				t.Fatalf("Token: %v", err)
+			}
+			time.Sleep(time.Second)
+		}
+		if got := m.asked.Load(); got != 1 {
+			t.Errorf("Clerk was asked %d times within its Retry-After", got)
+		}
+		m.set(0, nil)
+		time.Sleep(time.Second)
+		want(t, s, "mt_secret1")
+	})
+}
+
+func TestTokenSourceWithoutExpiry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &minter{}
+		s := m.source(t)
+		want(t, s, "mt_secret1")
+		time.Sleep(10 * 365 * 24 * time.Hour)
+		want(t, s, "mt_secret1")
+		s.Invalidate(&oauth2.Token{AccessToken: "mt_secret1"})
+		want(t, s, "mt_secret2")
+	})
+}
+
+func TestTokenSourceWaitersKeepTheirContexts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &minter{lifetime: time.Hour}
+		m.set(3*time.Second, nil)
+		s := m.source(t)
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			start := time.Now()
+			if _, err := s.TokenContext(short); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
+				t.Errorf("the impatient caller got %v after %s", err, time.Since(start))
+			}
+		})
+		wg.Go(func() {
+			if token, err := s.TokenContext(t.Context()); err != nil || token.AccessToken != "mt_secret1" {
+				t.Errorf("the patient caller got %v, %v", token, err)
+			}
+		})
+		wg.Wait()
+		if m.asked.Load() != 1 {
+			t.Errorf("Clerk was asked %d times", m.asked.Load())
+		}
+	})
+}
+
+func TestTokenSourceClocks(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		skew time.Duration // Clerk's clock minus ours
+		jump time.Duration // of our wall clock after the mint
+		wait time.Duration
+		live bool
+	}{
+		{name: "all is well", wait: 50 * time.Minute, live: true},
+		{name: "the machine slept past the expiry", jump: 2 * time.Hour},
+		{name: "the clock was set back, and the time passed all the same", jump: -24 * time.Hour, wait: time.Hour},
+		{name: "our clock is behind Clerk's", skew: 30 * time.Minute, wait: 61 * time.Minute},
+		{name: "our clock is ahead of Clerk's", skew: -30 * time.Minute, wait: 31 * time.Minute},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := &minter{lifetime: time.Hour}
+				m.skew.Store(int64(tt.skew))
+				var jump atomic.Int64
+				s := m.source(t, wrapper.WithTokenClock(func() time.Time {
+					now := time.Now()
+					if j := jump.Load(); j != 0 {
+						// A wall clock that was set does not move the monotonic one: compare by wall alone, as after a sleep.
+						return jumped(now, time.Duration(j))
+					}
+					return now
+				}))
+				want(t, s, "mt_secret1")
+				jump.Store(int64(tt.jump))
+				m.skew.Add(int64(max(0, tt.jump))) // Clerk did not sleep
+				time.Sleep(tt.wait)
+				value := "mt_secret2"
+				if tt.live {
+					value = "mt_secret1"
+				}
+				want(t, s, value)
+			})
+		})
+	}
+}
+
+// jumped gives now as a clock shows it that was set by d: forward, its wall clock counts alone; back, the monotonic
+// clock goes on, which is now itself.
+func jumped(now time.Time, d time.Duration) time.Time {
+	if d > 0 {
+		return now.Add(d).Round(0)
+	}
+	return now
+}
+
+func TestTokenSourceRefusesATokenThatIsDeadOnArrival(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &minter{lifetime: time.Hour}
+		m.skew.Store(int64(-2 * time.Hour))
+		if token, err := m.source(t).Token(); err == nil || !strings.Contains(err.Error(), "clock") {
+			t.Errorf("Token: %v, %v", token, err)
+		}
+	})
+}
+
+func TestInvalidateIsForThatTokenOnly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &minter{lifetime: time.Hour}
+		s := m.source(t)
+		first, err := s.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Invalidate(nil)
+		s.Invalidate(&oauth2.Token{AccessToken: "another"})
+		want(t, s, "mt_secret1")
+		s.Invalidate(first)
+		want(t, s, "mt_secret2")
+		s.Invalidate(first) // late
+		want(t, s, "mt_secret2")
+		// The one in its place is refused at once, too: it is not the token that is at fault, and minting costs.
+		for range 20 {
+			s.Invalidate(&oauth2.Token{AccessToken: "mt_secret2"})
+			want(t, s, "mt_secret2")
+		}
+		time.Sleep(30 * time.Second)
+		s.Invalidate(&oauth2.Token{AccessToken: "mt_secret2"})
+		want(t, s, "mt_secret3")
+	})
+}
+
+func TestTokenSourceClose(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &minter{lifetime: time.Hour}
+		m.set(time.Hour, nil)
+		s := m.source(t)
+		done := make(chan error, 1)
+		go func() {
+			_, err := s.Token()
+			done <- err
+		}()
+		synctest.Wait()
+		start := time.Now()
+		if err := s.Close(); err != nil || time.Since(start) != 0 {
+			t.Errorf("Close: %v after %s", err, time.Since(start))
+		}
+		if err := <-done; err == nil {
+			t.Error("a call that waited got a token from a closed source")
+		}
+		if _, err := s.Token(); !errors.Is(err, wrapper.ErrTokenSourceClosed) {
+			t.Errorf("Token after Close: %v", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestTokenSourcePrintsNoToken(t *testing.T) {
+	t.Parallel()
+	s := (&minter{lifetime: time.Hour}).source(t)
+	want(t, s, "mt_secret1")
+	for _, verb := range []string{"%v", "%+v", "%#v", "%q", "%s"} {
+		if got := fmt.Sprintf(verb, s) + fmt.Sprintf(verb, s.Transport(nil)); strings.Contains(got, "mt_secret") || strings.Contains(got, "ak_test") {
+			t.Errorf("%s prints %s", verb, got)
+		}
+	}
+}
+
+func BenchmarkToken(b *testing.B) {
+	s := (&minter{lifetime: time.Hour}).source(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Token(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
