@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -101,6 +102,21 @@ func TestSeed(t *testing.T) {
 		if line, _, _ := strings.Cut(other, "\n"); strings.HasPrefix(one, line) {
 			t.Errorf("another seed gives %s, too", line)
 		}
+	}
+}
+
+// The signing key of a seed is the same in every process. Its digest was recorded.
+func TestSeededKey(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t, m2mtest.WithSeed(1))
+	const want = "e072ea72da12db828fae0d8af8150763ca1c5231864dfad81fa057f9caf7aec2"
+	if got := fmt.Sprintf("%x", sha256.Sum256([]byte(b.JWTKey()))); got != want {
+		t.Errorf("the key's digest is %s", got)
+	}
+	first := b.JWTKey()
+	b.RotateKeys()
+	if b.JWTKey() == first || newBackend(t, m2mtest.WithSeed(2)).JWTKey() == first {
+		t.Error("the key is another's")
 	}
 }
 

@@ -13,7 +13,7 @@
 // own SDKs use both.
 //
 // The clock can be moved ([Server.Advance]), faults can be ordered ([Server.Faults]), calls are kept ([Server.Calls])
-// and counted at Clerk's list prices ([Server.Cost]). With [WithSeed] ids, keys' ids and faults repeat.
+// and counted at Clerk's list prices ([Server.Cost]). With [WithSeed] ids, secrets, keys and faults repeat.
 //
 // # What it decides where Clerk's public documents are silent
 //

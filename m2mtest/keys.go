@@ -9,9 +9,11 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	mathrand "math/rand/v2"
 	"sync"
 
 	"github.com/m2mauth/clerk-m2m/generated"
@@ -79,17 +81,49 @@ type poolKey struct {
 var pool sync.Map
 
 func (s *Server) rsaKey(generation int) func() crypto.Signer {
-	id := poolKey{generation: generation}
+	id, generate := poolKey{generation: generation}, newRSAKey
 	if s.seed != nil {
 		id.seeded, id.seed = true, *s.seed
+		generate = func() crypto.Signer { return seededRSAKey(id.seed, generation) }
 	}
-	once, _ := pool.LoadOrStore(id, sync.OnceValue(newRSAKey))
+	once, _ := pool.LoadOrStore(id, sync.OnceValue(generate))
 	return once.(func() crypto.Signer)
 }
 
 func newRSAKey() crypto.Signer {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	return must(key, err)
+}
+
+// seededRSAKey makes the same key for the same seed, which crypto/rsa does not. It protects nothing.
+func seededRSAKey(seed uint64, generation int) crypto.Signer {
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], seed)
+	binary.LittleEndian.PutUint64(key[8:], uint64(generation))
+	key[31] = 1 // not a stream of ids
+	source := mathrand.NewChaCha8(key)
+	one, e := big.NewInt(1), big.NewInt(65537)
+	prime := func() (p, less *big.Int) {
+		b := make([]byte, 128)
+		for {
+			_, _ = source.Read(b)              // never fails
+			b[0], b[127] = b[0]|0xc0, b[127]|1 // odd, and so large that the product has 2048 bits
+			p = new(big.Int).SetBytes(b)
+			less = new(big.Int).Sub(p, one)
+			if new(big.Int).GCD(nil, nil, less, e).Cmp(one) == 0 && p.ProbablyPrime(20) {
+				return p, less
+			}
+		}
+	}
+	p, lessP := prime()
+	q, lessQ := prime()
+	k := &rsa.PrivateKey{
+		PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: 65537},
+		D:         new(big.Int).ModInverse(e, new(big.Int).Mul(lessP, lessQ)),
+		Primes:    []*big.Int{p, q},
+	}
+	k.Precompute()
+	return must(k, k.Validate())
 }
 
 func (s *Server) firstSigner() crypto.Signer {

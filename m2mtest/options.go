@@ -23,8 +23,8 @@ type config struct {
 	hook      func(Call)
 }
 
-// WithSeed makes ids, secrets and faults repeat from run to run, as long as the calls come in the same order. Servers
-// with different seeds sign with different keys. Default: everything is random.
+// WithSeed makes ids, secrets, RSA signing keys and faults repeat from run to run, as long as the calls come in the same
+// order. Servers with different seeds sign with different keys. Default: everything is random.
 func WithSeed(seed uint64) Option {
 	return func(c *config) error {
 		c.seed = &seed
