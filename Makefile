@@ -2,11 +2,17 @@
 SHELL := bash
 GO ?= go
 FUZZTIME ?= 1m
+CHAOSTIME ?= 10m
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOFUMPT := mvdan.cc/gofumpt@v0.12.0
+# Modules of their own, so that what they need never becomes a dependency of the library's users.
+MODULES := bench examples interop internal/consumer internal/drift
 
 .DEFAULT_GOAL := help
+
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## two services prove to each other which machine they are, on the built-in backend
@@ -27,6 +33,21 @@ fuzz: ## run each fuzz target for FUZZTIME (1m)
 	    echo "fuzz $$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
 	  done; done
 
+.PHONY: chaos
+chaos: ## client, token source, authn and middleware together under faults, for CHAOSTIME (10m)
+	$(GO) run ./internal/chaos -duration $(CHAOSTIME)
+
+.PHONY: interop
+interop: interop/node_modules/.package-lock.json ## Clerk's JavaScript and Go SDKs, and Prism, against us (needs node and npm)
+	cd interop && $(GO) run .
+
+interop/node_modules/.package-lock.json: interop/package.json interop/package-lock.json
+	cd interop && npm ci
+
+.PHONY: modules
+modules: ## vet and test the modules that stand beside the library: examples, consumer, drift, interop, bench
+	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && $(GO) vet ./... && $(GO) test ./...); done
+
 .PHONY: generate
 generate: ## make generated/ and internal/server from openapi/
 	$(GO) generate ./...
@@ -38,9 +59,22 @@ generate-check: ## fail when what is committed is not what the spec gives
 	  if [ "$$before" != "$$after" ]; then echo "generated code was out of date; commit what 'make generate' wrote:"; \
 	    diff <(echo "$$before") <(echo "$$after"); exit 1; fi; echo "generated code is what the spec gives"
 
+.PHONY: spec-drift
+spec-drift: ## compare our operations with a full Clerk spec: make spec-drift UPSTREAM=bapi.yml
+	@test -n "$(UPSTREAM)" || { echo "name Clerk's spec: make spec-drift UPSTREAM=path/to/bapi.yml"; exit 2; }
+	cd internal/drift && $(GO) run . $(abspath $(UPSTREAM))
+
 .PHONY: lint
 lint: ## vet, staticcheck and gofumpt
 	$(GO) vet ./...
-	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.7.0 ./...
-	@out=$$($(GO) run mvdan.cc/gofumpt@v0.12.0 -l $$(git ls-files '*.go' | grep -v '\.gen\.go$$')); \
+	$(GO) run $(STATICCHECK) ./...
+	@out=$$($(GO) run $(GOFUMPT) -l $$(git ls-files '*.go' | grep -v '\.gen\.go$$')); \
 	  if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
+
+.PHONY: bench
+bench: ## measure against the limit and the peers, side by side; ONLY=verify,client measures parts
+	cd bench && $(GO) build -o clerk-m2m-bench . && ./clerk-m2m-bench $(if $(ONLY),-only $(ONLY))
+
+.PHONY: bench-report
+bench-report: ## the same, written to bench/REPORT.md and bench/plots
+	cd bench && $(GO) build -o clerk-m2m-bench . && ./clerk-m2m-bench -report $(if $(ONLY),-only $(ONLY))

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/m2mauth/clerk-m2m/internal/strictjson"
 )
 
 // claimRules is what a JWT's claims must be besides well formed.
@@ -81,7 +83,7 @@ func (c *claims) checkAuthorizedParty(rules *claimRules) error {
 
 // checkTimes judges exp, nbf and iat (RFC 7519 sections 4.1.4 to 4.1.6), which may have fractions.
 func (c *claims) checkTimes(skew time.Duration, now time.Time) (expires time.Time, err error) {
-	exp, ok := numberOf(c.exp)
+	exp, ok := strictjson.Number(c.exp)
 	if !ok {
 		return time.Time{}, fmt.Errorf("%w: exp must be a number", ErrClaim)
 	}
@@ -96,7 +98,7 @@ func (c *claims) checkTimes(skew time.Duration, now time.Time) (expires time.Tim
 		if c.value == "" {
 			continue
 		}
-		at, ok := numberOf(c.value)
+		at, ok := strictjson.Number(c.value)
 		if !ok {
 			return time.Time{}, fmt.Errorf("%w: %s must be a number", ErrClaim, c.name)
 		}
@@ -152,7 +154,7 @@ func (c *claims) session(sub string, expires time.Time) (Auth, error) {
 }
 
 func requiredText(name, value string) (string, error) {
-	if s, ok := stringOf(value); ok && s != "" {
+	if s, ok := strictjson.String(value); ok && s != "" {
 		return s, nil
 	}
 	return "", fmt.Errorf("%w: %s must be a string", ErrClaim, name)
@@ -160,10 +162,10 @@ func requiredText(name, value string) (string, error) {
 
 // optionalText takes null for an absent claim, as Clerk's SDK does.
 func optionalText(name, value string) (string, error) {
-	if value == "" || isNull(value) {
+	if value == "" || strictjson.IsNull(value) {
 		return "", nil
 	}
-	s, ok := stringOf(value)
+	s, ok := strictjson.String(value)
 	if !ok {
 		return "", fmt.Errorf("%w: %s must be a string", ErrClaim, name)
 	}
@@ -171,10 +173,10 @@ func optionalText(name, value string) (string, error) {
 }
 
 func optionalList(name, value string) ([]string, error) {
-	if value == "" || isNull(value) {
+	if value == "" || strictjson.IsNull(value) {
 		return nil, nil
 	}
-	list, ok := stringsOf(value)
+	list, ok := strictjson.Strings(value)
 	if !ok {
 		return nil, fmt.Errorf("%w: %s must be a string or an array of strings", ErrClaim, name)
 	}
@@ -183,10 +185,10 @@ func optionalList(name, value string) ([]string, error) {
 
 // scopeList reads scopes as an array, or as words between spaces (RFC 6749 section 3.3).
 func scopeList(name, value string) (scopes []string, found bool, err error) {
-	if value == "" || isNull(value) {
+	if value == "" || strictjson.IsNull(value) {
 		return nil, false, nil
 	}
-	if s, ok := stringOf(value); ok {
+	if s, ok := strictjson.String(value); ok {
 		return strings.Fields(s), true, nil
 	}
 	scopes, err = optionalList(name, value)

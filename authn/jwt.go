@@ -3,6 +3,8 @@ package authn
 import (
 	"encoding/base64"
 	"strings"
+
+	"github.com/m2mauth/clerk-m2m/internal/strictjson"
 )
 
 // maxJWT bounds a JWT's length, and with it what decoding can cost. A browser keeps no cookie above
@@ -87,10 +89,10 @@ func parseJWT(token string) (*jwt, bool) {
 func (h *header) parse(text string) bool {
 	valid := true
 	take := func(to *string, value string) {
-		s, ok := stringOf(value)
+		s, ok := strictjson.String(value)
 		*to, valid = s, valid && ok
 	}
-	ok := members(text, func(name, value string) {
+	ok := strictjson.Members(text, func(name, value string) {
 		switch name {
 		case "alg":
 			take(&h.alg, value)
@@ -115,7 +117,7 @@ func (h *header) parse(text string) bool {
 // as it does in Clerk's own SDK.
 func (c *claims) parse(text string) bool {
 	c.doc = text
-	ok := members(text, func(name, value string) {
+	ok := strictjson.Members(text, func(name, value string) {
 		switch name {
 		case "iss":
 			c.iss = value
@@ -145,7 +147,7 @@ func (c *claims) parse(text string) bool {
 			c.scp = value
 		}
 	})
-	c.notObject = !ok && at(text, skipSpace(text, 0)) != '{' && isJSON(text)
+	c.notObject = !ok && !strictjson.IsObject(text) && strictjson.Valid(text)
 	return ok || c.notObject
 }
 
@@ -153,7 +155,7 @@ func (c *claims) parse(text string) bool {
 // for one of the token types, as Clerk's own SDK has it.
 func (c *claims) custom() Claims {
 	var b strings.Builder
-	walk(c.doc, func(name, _, member string) {
+	strictjson.Walk(c.doc, func(name, _, member string) {
 		switch name {
 		case "iss", "sub", "exp", "nbf", "iat", "jti":
 			return
@@ -177,7 +179,7 @@ func (c *claims) custom() Claims {
 func (t *jwt) tokenType() TokenType {
 	sub := ""
 	if t.claims.sub != "" {
-		sub, _ = stringOf(t.claims.sub)
+		sub, _ = strictjson.String(t.claims.sub)
 	}
 	return jwtType(t.header.typ, sub)
 }

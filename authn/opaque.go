@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/m2mauth/clerk-m2m/internal/strictjson"
 	"github.com/m2mauth/clerk-m2m/wrapper"
 )
 
@@ -116,7 +117,7 @@ func (a *Authenticator) alive(revoked, expired bool, expiration *int64) (time.Ti
 }
 
 func customClaims(object []byte) Claims {
-	if text := string(object); at(text, skipSpace(text, 0)) == '{' {
+	if text := string(object); strictjson.IsObject(text) {
 		return Claims(text)
 	}
 	return ""

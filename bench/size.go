@@ -40,15 +40,21 @@ func main() {
 func sizes(ctx context.Context) ([]linked, error) {
 	subjects := []struct{ name, imports, use string }{
 		{"net/http and encoding/json", ``, ``},
-		{"ours: wrapper + authn", `"github.com/m2mauth/clerk-m2m/wrapper"; "github.com/m2mauth/clerk-m2m/authn"`,
-			`c, _ := wrapper.New(); a, _ := authn.New(c); http.Handle("/", a.Require(authn.M2MToken)(nil)); _ = c.M2MTokens.TokenSource(wrapper.CreateM2MTokenParams{}).Transport(nil)`},
-		{"ours: wrapper", `"github.com/m2mauth/clerk-m2m/wrapper"`,
-			`c, _ := wrapper.New(); _ = c.M2MTokens.TokenSource(wrapper.CreateM2MTokenParams{}).Transport(nil)`},
+		{
+			"ours: wrapper + authn", `"github.com/m2mauth/clerk-m2m/wrapper"; "github.com/m2mauth/clerk-m2m/authn"`,
+			`c, _ := wrapper.New(); a, _ := authn.New(c); http.Handle("/", a.Require(authn.M2MToken)(nil)); _ = c.M2MTokens.TokenSource(wrapper.CreateM2MTokenParams{}).Transport(nil)`,
+		},
+		{
+			"ours: wrapper", `"github.com/m2mauth/clerk-m2m/wrapper"`,
+			`c, _ := wrapper.New(); _ = c.M2MTokens.TokenSource(wrapper.CreateM2MTokenParams{}).Transport(nil)`,
+		},
 		{"golang-jwt v5", `"github.com/golang-jwt/jwt/v5"`, `_, _ = jwt.Parse(os.Args[0], func(*jwt.Token) (any, error) { return nil, nil })`},
 		{"go-jose v4", `jwt "github.com/go-jose/go-jose/v4/jwt"`, `t, _ := jwt.ParseSigned(os.Args[0], nil); _ = t.Claims(nil, nil)`},
 		{"jwx v3", `"github.com/lestrrat-go/jwx/v3/jwt"`, `_, _ = jwt.Parse([]byte(os.Args[0]))`},
-		{"clerk-sdk-go v2.7.0", `clerkhttp "github.com/clerk/clerk-sdk-go/v2/http"; m2m "github.com/clerk/clerk-sdk-go/v2/m2m_token"; "context"`,
-			`http.Handle("/", clerkhttp.RequireHeaderAuthorization()(nil)); _, _ = m2m.Create(context.Background(), &m2m.CreateParams{})`},
+		{
+			"clerk-sdk-go v2.7.0", `clerkhttp "github.com/clerk/clerk-sdk-go/v2/http"; m2m "github.com/clerk/clerk-sdk-go/v2/m2m_token"; "context"`,
+			`http.Handle("/", clerkhttp.RequireHeaderAuthorization()(nil)); _, _ = m2m.Create(context.Background(), &m2m.CreateParams{})`,
+		},
 	}
 	// Inside this module, so that its go.mod names the versions.
 	dir, err := os.MkdirTemp(".", "size-")

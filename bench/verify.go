@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"math/rand/v2"
 	"net/http"
 	"runtime"
 	"strings"
@@ -235,15 +236,11 @@ func rememberedSections() ([]section, error) {
 		perToken := float64(heap()-before) / float64(distinct)
 		for _, cpus := range []int{1, 2} {
 			old := runtime.GOMAXPROCS(cpus)
-			var n int
 			sec, err := compareParallel(fmt.Sprintf("Remembered token, %d distinct, GOMAXPROCS %d", distinct, cpus),
 				note(distinct, perToken), cpus,
 				contender{"cold, RS256", func() error { return signedIn(cold.AuthenticateToken(ctx, first, authn.M2MToken)) }},
 				contender{"remembered", func() error {
-					if cpus == 1 {
-						n++
-					}
-					return signedIn(a.AuthenticateToken(ctx, tokens[(n*7919)%distinct], authn.M2MToken))
+					return signedIn(a.AuthenticateToken(ctx, tokens[rand.IntN(distinct)], authn.M2MToken))
 				}})
 			runtime.GOMAXPROCS(old)
 			if err != nil {

@@ -7,11 +7,13 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/m2mauth/clerk-m2m/generated"
+	"github.com/m2mauth/clerk-m2m/internal/strictjson"
 )
 
 // result makes a typed result of a reply, or an error of anything that does not prove one.
@@ -61,70 +63,92 @@ func prove(op *generated.Operation, contentType string, body []byte) error {
 	if media, _, err := mime.ParseMediaType(contentType); err != nil || media != "application/json" {
 		return fmt.Errorf("%w: its media type is not application/json", ErrInvalidReply)
 	}
-	object, err := members(body)
-	if err != nil {
+	text := string(body)
+	if op.List == "" {
+		return proveObject(op, text)
+	}
+	var list string
+	if err := members(text, func(name, value string) {
+		if name == op.List {
+			list = value
+		}
+	}); err != nil {
 		return err
 	}
-	if op.List == "" {
-		return proveObject(op, object)
-	}
 	var items []json.RawMessage
-	if err := json.Unmarshal(object[op.List], &items); err != nil || items == nil {
+	if err := json.Unmarshal([]byte(list), &items); err != nil || items == nil {
 		return fmt.Errorf("%w: it has no list %q", ErrInvalidReply, op.List)
 	}
 	if op.Object == "" && len(op.Required) == 0 {
 		return nil
 	}
 	for i, item := range items {
-		object, err := members(item)
-		if err == nil {
-			err = proveObject(op, object)
-		}
-		if err != nil {
+		if err := proveObject(op, string(item)); err != nil {
 			return fmt.Errorf("item %d of %q: %w", i, op.List, err)
 		}
 	}
 	return nil
 }
 
-// members reads an object. It refuses one that has a member twice by names that differ in case: encoding/json takes
-// either for the field, so that what is proven here would not be what is decoded.
-func members(body []byte) (map[string]json.RawMessage, error) {
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(body, &object); err != nil || object == nil {
-		return nil, fmt.Errorf("%w: it is not a JSON object", ErrInvalidReply)
-	}
-	for name := range object {
-		if !strings.ContainsFunc(name, func(r rune) bool { return r >= 'A' && r <= 'Z' || r >= utf8.RuneSelf }) {
-			continue
+// proveObject checks one object: that it does not say it is inactive, that it is what it should be, and has its ids.
+func proveObject(op *generated.Operation, text string) error {
+	var object string
+	inactive, found := false, 0
+	if err := members(text, func(name, value string) {
+		s, isString := strictjson.String(value)
+		switch {
+		case name == "active" && value == "false":
+			inactive = true
+		case name == "object":
+			object = s
 		}
-		if folded := strings.ToLower(strings.ToUpper(name)); folded != name && object[folded] != nil {
-			return nil, fmt.Errorf("%w: it has %q twice", ErrInvalidReply, folded)
+		if isString && s != "" && slices.Contains(op.Required, name) {
+			found++
 		}
+	}); err != nil {
+		return err
 	}
-	return object, nil
-}
-
-func proveObject(op *generated.Operation, object map[string]json.RawMessage) error {
-	if string(object["active"]) == "false" {
+	switch {
+	case inactive:
 		return ErrInactiveToken
-	}
-	if op.Object != "" && text(object["object"]) != op.Object {
+	case op.Object != "" && object != op.Object:
 		return fmt.Errorf("%w: its object is not %q", ErrInvalidReply, op.Object)
-	}
-	for _, name := range op.Required {
-		if text(object[name]) == "" {
-			return fmt.Errorf("%w: it has no %q", ErrInvalidReply, name)
-		}
+	case found < len(op.Required):
+		return fmt.Errorf("%w: it has not all of %q", ErrInvalidReply, op.Required)
 	}
 	return nil
 }
 
-func text(raw json.RawMessage) (s string) {
-	if json.Unmarshal(raw, &s) != nil {
-		return ""
+// members reads an object. It refuses one that has a member twice, also by names that differ in case: encoding/json
+// takes either for the field, so that what is proven here would not be what is decoded.
+func members(text string, f func(name, value string)) error {
+	var odd []string
+	if !strictjson.Members(text, func(name, value string) {
+		if folded := fold(name); folded != name {
+			odd = append(odd, folded)
+		}
+		f(name, value)
+	}) {
+		return fmt.Errorf("%w: it is not a JSON object with unique names", ErrInvalidReply)
 	}
-	return s
+	if odd == nil {
+		return nil
+	}
+	slices.Sort(odd)
+	twice := len(slices.Compact(slices.Clone(odd))) < len(odd)
+	strictjson.Members(text, func(name, _ string) { twice = twice || slices.Contains(odd, name) })
+	if twice {
+		return fmt.Errorf("%w: it has a member twice, by names that differ in case", ErrInvalidReply)
+	}
+	return nil
+}
+
+// fold gives what encoding/json takes a name for.
+func fold(name string) string {
+	if !strings.ContainsFunc(name, func(r rune) bool { return r >= 'A' && r <= 'Z' || r >= utf8.RuneSelf }) {
+		return name
+	}
+	return strings.ToLower(strings.ToUpper(name))
 }
 
 // live makes an error of a token that Clerk knows as revoked or expired, so that a verified one is always live.

@@ -1,4 +1,7 @@
-package authn
+// Package strictjson reads the members of JSON objects without the leniency of encoding/json, which takes the last of
+// two members with one name and takes "Sub" for "sub": who is calling must depend on neither. It allocates nothing for
+// plain texts, and it is fuzzed against encoding/json.
+package strictjson
 
 import (
 	"encoding/json"
@@ -8,23 +11,23 @@ import (
 	"unicode/utf8"
 )
 
-// members calls f for each member of the JSON object doc, in order, with its decoded name and its
+// Members calls f for each member of the JSON object doc, in order, with its decoded name and its
 // value's text, and reports whether doc is such an object and only that. A member name that occurs twice
 // makes it false, as RFC 7519 section 4 allows and who is calling depends on; so does invalid UTF-8.
 // encoding/json would take the last of two members, and one named "Sub" for "sub".
-func members(doc string, f func(name, value string)) bool {
+func Members(doc string, f func(name, value string)) bool {
 	var seen names
 	unique := true
-	ok := walk(doc, func(name, value, _ string) {
+	ok := Walk(doc, func(name, value, _ string) {
 		unique = unique && seen.add(name)
 		f(name, value)
 	})
 	return ok && unique && utf8.ValidString(doc)
 }
 
-// walk calls f for each member of the JSON object doc (RFC 8259) with its decoded name, its value's
+// Walk calls f for each member of the JSON object doc (RFC 8259) with its decoded name, its value's
 // text and the text of both. It is false as soon as doc is found to be something else.
-func walk(doc string, f func(name, value, member string)) bool {
+func Walk(doc string, f func(name, value, member string)) bool {
 	i := skipSpace(doc, 0)
 	if at(doc, i) != '{' {
 		return false
@@ -39,7 +42,7 @@ func walk(doc string, f func(name, value, member string)) bool {
 		if end < 0 {
 			return false
 		}
-		name, ok := stringOf(doc[start:end])
+		name, ok := String(doc[start:end])
 		if i = skipSpace(doc, end); !ok || at(doc, i) != ':' {
 			return false
 		}
@@ -59,18 +62,18 @@ func walk(doc string, f func(name, value, member string)) bool {
 	}
 }
 
-// isJSON reports whether doc is one JSON value.
-func isJSON(doc string) bool {
+// Valid reports whether doc is one JSON value.
+func Valid(doc string) bool {
 	end := scanValue(doc, skipSpace(doc, 0), 0)
 	return end >= 0 && skipSpace(doc, end) == len(doc) && utf8.ValidString(doc)
 }
 
-// maxDepth is how deep values may be nested: far deeper than anyone's claims.
-const maxDepth = 100
+// MaxDepth is how deep values may be nested: far deeper than anyone's claims.
+const MaxDepth = 100
 
 // scanValue returns the end of the JSON value that begins at i, -1 when there is none.
 func scanValue(doc string, i, depth int) int {
-	if depth > maxDepth {
+	if depth > MaxDepth {
 		return -1
 	}
 	switch c := at(doc, i); c {
@@ -233,8 +236,8 @@ func (s *names) add(name string) bool {
 	return true
 }
 
-// stringOf decodes the text of a JSON string; false means that value is none.
-func stringOf(value string) (string, bool) {
+// String decodes the text of a JSON string; false means that value is none.
+func String(value string) (string, bool) {
 	if at(value, 0) != '"' {
 		return "", false
 	}
@@ -246,8 +249,8 @@ func stringOf(value string) (string, bool) {
 	return s, err == nil
 }
 
-// numberOf decodes the text of a JSON number; false means that value is none, or not finite.
-func numberOf(value string) (float64, bool) {
+// Number decodes the text of a JSON number; false means that value is none, or not finite.
+func Number(value string) (float64, bool) {
 	if c := at(value, 0); c != '-' && (c < '0' || c > '9') {
 		return 0, false
 	}
@@ -255,9 +258,9 @@ func numberOf(value string) (float64, bool) {
 	return n, err == nil && !math.IsInf(n, 0)
 }
 
-// stringsOf decodes the text of a JSON array of strings, or of a lone string as an array of one.
-func stringsOf(value string) (list []string, ok bool) {
-	if s, ok := stringOf(value); ok {
+// Strings decodes the text of a JSON array of strings, or of a lone string as an array of one.
+func Strings(value string) (list []string, ok bool) {
+	if s, ok := String(value); ok {
 		return []string{s}, true
 	}
 	if at(value, 0) != '[' {
@@ -269,7 +272,7 @@ func stringsOf(value string) (list []string, ok bool) {
 		if end < 0 {
 			return nil, false
 		}
-		s, ok := stringOf(value[i:end])
+		s, ok := String(value[i:end])
 		if !ok {
 			return nil, false
 		}
@@ -281,4 +284,8 @@ func stringsOf(value string) (list []string, ok bool) {
 	return list, true
 }
 
-func isNull(value string) bool { return value == "null" }
+// IsObject reports whether the text begins as a JSON object does.
+func IsObject(text string) bool { return at(text, skipSpace(text, 0)) == '{' }
+
+// IsNull reports whether the text is a JSON null.
+func IsNull(value string) bool { return value == "null" }
