@@ -29,15 +29,28 @@ func main() {
 }
 
 func run() error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGPIPE) // a reader who has seen enough must not leave Prism running
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	r := &report{out: os.Stdout}
-	runVersions(r)
-	runPrism(ctx, r, spec)
-	runOperations(ctx, r, "@clerk/backend", generated.Operations(), runJSSDK)
-	runOperations(ctx, r, "clerk-sdk-go", without(generated.Operations(), generated.OpVerifyOAuthAccessToken.ID), runGoSDK)
-	runTokens(ctx, r)
+	if runVersions(r); r.failed > 0 {
+		return r.close() // nothing else would say more
+	}
+	for _, part := range []func(){
+		func() { runPrism(ctx, r, spec) },
+		func() {
+			runOperations(ctx, r, clerkBackend, generated.Operations(), runJSSDK, "m2m.verify opaque by the machine that is called")
+		},
+		func() {
+			runOperations(ctx, r, clerkSDKGo, without(generated.Operations(), generated.OpVerifyOAuthAccessToken.ID), runGoSDK, "m2m_token.Verify opaque")
+		},
+		func() { runTokens(ctx, r) },
+	} {
+		if part(); ctx.Err() != nil {
+			return fmt.Errorf("ended before its end: %w", context.Cause(ctx))
+		}
+	}
 	return r.close()
 }

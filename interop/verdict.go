@@ -75,11 +75,11 @@ func judge(ours, theirs verdict, known *disagreement) error {
 	case known == nil && ours.agrees(theirs):
 		return nil
 	case known == nil:
-		return fmt.Errorf("a disagreement that is not listed: ours is %v; theirs is %v", ours, theirs)
+		return fmt.Errorf("a disagreement that is not listed: ours %v; theirs %v", ours, theirs)
 	case ours.agrees(theirs):
 		return fmt.Errorf("a disagreement is listed, but both say %v", ours)
 	case ours.Decision != known.ours || said != known.theirs:
-		return fmt.Errorf("listed as %s against %s, but ours is %v; theirs is %v", known.ours, known.theirs, ours, theirs)
+		return fmt.Errorf("listed: ours %s, theirs %s; but ours %v; theirs %v", known.ours, known.theirs, ours, theirs)
 	}
 	return nil
 }
