@@ -13,11 +13,20 @@
 // editor set is kept; else the machine's key is sent where the operation takes it; else the instance's. A credential
 // of a kind that the operation does not take is never sent: that is a [*CredentialError], before any network.
 //
+// # Outgoing requests
+//
+// A [TokenSource] keeps one live token for all requests of a program, and [TokenSource.Transport] puts it on them:
+//
+//	tokens := client.M2MTokens.TokenSource(wrapper.CreateM2MTokenParams{})
+//	defer tokens.Close()
+//	billing := &http.Client{Transport: tokens.Transport(nil)}
+//
 // # Errors
 //
 // Whatever goes wrong with a call is an [*APIError], which errors.Is tells apart as [ErrUnauthorized],
 // [ErrForbidden], [ErrNotFound], [ErrConflict], [ErrRateLimited], [ErrUnavailable], [ErrInvalidReply] or
-// [ErrInactiveToken]. What is refused before it is sent is a [*CredentialError] or an [*IDError].
+// [ErrInactiveToken]. What is refused before it is sent is a [*CredentialError] or an [*IDError]. A TokenSource that has
+// no live token and cannot mint one gives a [*TokenError] around it.
 //
 // # Retries
 //
