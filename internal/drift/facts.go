@@ -43,7 +43,7 @@ func withoutProse(schema map[string]any) map[string]any {
 				out[key] = withoutProse(v)
 			}
 		case []any:
-			var list []any
+			list := []any{} // never null: a default may be empty
 			for _, element := range v {
 				if m := object(element); m != nil {
 					element = withoutProse(m)
