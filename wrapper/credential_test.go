@@ -113,7 +113,7 @@ func TestCredentials(t *testing.T) {
 	for configured := none; configured <= wrapper.MachineSecretKeyKind|wrapper.SecretKeyKind; configured++ {
 		t.Run(fmt.Sprintf("configured=%d", configured), func(t *testing.T) {
 			t.Parallel()
-			f := newFake(t)
+			f := newFake()
 			var opts []wrapper.Option
 			if configured.Has(wrapper.MachineSecretKeyKind) {
 				opts = append(opts, wrapper.WithMachineSecretKey(machineKey))
@@ -137,7 +137,7 @@ func TestCredentials(t *testing.T) {
 // An editor of the client counts like one of the call, and comes before it.
 func TestClientEditors(t *testing.T) {
 	t.Parallel()
-	f := newFake(t)
+	f := newFake()
 	client := f.client(t, wrapper.WithRequestEditor(wrapper.SecretKey("sk_test_editorhush")))
 	if err := perform(t, generated.OpVerifyM2MToken, client, anID); err != nil {
 		t.Error(err)
@@ -156,7 +156,7 @@ func TestClientEditors(t *testing.T) {
 
 func TestEditorErrorEndsTheCall(t *testing.T) {
 	t.Parallel()
-	f := newFake(t)
+	f := newFake()
 	refused := errors.New("refused")
 	err := perform(t, generated.OpGetJWKS, f.client(t), anID, func(context.Context, *http.Request) error { return refused })
 	if !errors.Is(err, refused) || len(f.requests(t)) != 0 {
@@ -167,9 +167,10 @@ func TestEditorErrorEndsTheCall(t *testing.T) {
 // An editor cannot take the credential elsewhere, on purpose or by mistake.
 func TestEditorCannotChangeTheDestination(t *testing.T) {
 	t.Parallel()
-	f, other := newFake(t), newFake(t)
+	f, other := newFake(), newFake()
+	elsewhere := strings.TrimPrefix(other.start(t).URL, "http://")
 	for name, edit := range map[string]func(*http.Request){
-		"host":   func(r *http.Request) { r.URL.Host = strings.TrimPrefix(other.server.URL, "http://") },
+		"host":   func(r *http.Request) { r.URL.Host = elsewhere },
 		"scheme": func(r *http.Request) { r.URL.Scheme = "https" },
 		"path":   func(r *http.Request) { r.URL.Path = basePath + "/users" },
 		"base":   func(r *http.Request) { r.URL.Path = "/v2/jwks" },
@@ -184,7 +185,7 @@ func TestEditorCannotChangeTheDestination(t *testing.T) {
 
 func TestKeysThatCannotBe(t *testing.T) {
 	t.Parallel()
-	f := newFake(t)
+	f := newFake()
 	client := f.client(t)
 	type way struct {
 		option func(string) wrapper.Option
@@ -222,7 +223,7 @@ func TestKeysThatCannotBe(t *testing.T) {
 // Calls at the same time with keys of their own never take one another's.
 func TestKeysOfCallsNeverCross(t *testing.T) {
 	t.Parallel()
-	f := newFake(t)
+	f := newFake()
 	client := f.client(t)
 	var wg sync.WaitGroup
 	for i := range 8 {

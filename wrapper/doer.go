@@ -16,8 +16,12 @@ import (
 	"github.com/m2mauth/clerk-m2m/generated"
 )
 
-// maxReply is the largest body that is read. The largest honest one is a page of 500 machines.
-const maxReply = 8 << 20
+const (
+	// maxReply is the largest body that is read. The largest honest one is a page of 500 machines.
+	maxReply = 8 << 20
+	// maxRefusal is as much as is read of a reply that is not a success.
+	maxRefusal = 64 << 10
+)
 
 var (
 	errReplyTooLarge = fmt.Errorf("%w: it is larger than %d MiB; ask for fewer on a page", ErrInvalidReply, maxReply>>20)
@@ -136,7 +140,11 @@ func (d *doer) attempt(req *http.Request, number int) (*http.Response, []byte, e
 	}
 	defer resp.Body.Close()
 	resp.Request = req // a RoundTripper may leave it out, and redact needs it
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
+	limit := int64(maxReply)
+	if resp.StatusCode >= 300 {
+		limit = maxRefusal
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	switch {
 	case resp.StatusCode >= 300:
 		// The status says enough, whatever came of the body.

@@ -46,16 +46,21 @@ func (e *APIError) Error() string {
 	var b strings.Builder
 	b.WriteString("clerk: " + e.Operation + ": ")
 	if e.Status != 0 {
-		fmt.Fprintf(&b, "%d %s", e.Status, http.StatusText(e.Status))
+		b.WriteString(strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status))))
 	} else {
 		b.WriteString("no reply")
 	}
-	for _, item := range e.Errors {
+	for _, item := range e.Errors[:min(len(e.Errors), 10)] {
 		text := item.LongMessage
 		if text == "" {
 			text = item.Message
 		}
-		b.WriteString(": " + item.Code + ": " + text)
+		if item.Code != "" {
+			fmt.Fprintf(&b, ": %.100s", item.Code)
+		}
+		if text != "" {
+			fmt.Fprintf(&b, ": %.500s", text)
+		}
 	}
 	if e.Err != nil {
 		b.WriteString(": " + e.Err.Error())
@@ -64,7 +69,7 @@ func (e *APIError) Error() string {
 		b.WriteString("; " + hint)
 	}
 	if e.TraceID != "" {
-		b.WriteString(" (trace " + e.TraceID + ")")
+		fmt.Fprintf(&b, " (trace %.100s)", e.TraceID)
 	}
 	return b.String()
 }

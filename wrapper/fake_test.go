@@ -26,16 +26,15 @@ const (
 	anID        = "mch_2xhFjEI5X2qWRvtV13BzSj8H6Dk"
 )
 
-// fake is a Clerk behind real HTTP that records what it is sent and answers as it is told.
+// fake is a Clerk that records what it is sent and answers as it is told: behind real HTTP, or as a RoundTripper
+// without a network, so that it works in a synctest bubble.
 type fake struct {
-	URL string // the base URL, path included
-
-	server  *httptest.Server
 	routes  *http.ServeMux
 	answers []http.HandlerFunc
 
-	mu  sync.Mutex
-	got []sent
+	mu     sync.Mutex
+	server *httptest.Server
+	got    []sent
 }
 
 // sent is a request as it arrived.
@@ -47,18 +46,45 @@ type sent struct {
 	Body      string
 }
 
-// newFake starts a fake. The nth request is given the nth answer, and the last answer is for all that follow; without
+// newFake makes a fake. The nth request is given the nth answer, and the last answer is for all that follow; without
 // answers, each operation succeeds.
-func newFake(t testing.TB, answers ...http.HandlerFunc) *fake {
-	t.Helper()
+func newFake(answers ...http.HandlerFunc) *fake {
 	f := &fake{routes: http.NewServeMux(), answers: answers}
 	for _, op := range generated.Operations() {
 		f.routes.HandleFunc(op.Method+" "+basePath+op.Path, ok(op))
 	}
-	f.server = httptest.NewServer(f)
-	t.Cleanup(f.server.Close)
-	f.URL = f.server.URL + basePath
 	return f
+}
+
+// start makes the fake listen, unless it does already.
+func (f *fake) start(t testing.TB) *httptest.Server {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.server == nil {
+		f.server = httptest.NewServer(f)
+		t.Cleanup(f.server.Close)
+	}
+	return f.server
+}
+
+// RoundTrip answers without a network. An answer that panics is a broken connection, as it is to a server.
+func (f *fake) RoundTrip(r *http.Request) (resp *http.Response, err error) {
+	defer func() {
+		if recover() != nil {
+			resp, err = nil, io.ErrUnexpectedEOF
+		}
+	}()
+	w := httptest.NewRecorder()
+	arrived := r.Clone(r.Context())
+	if arrived.Body == nil {
+		arrived.Body = http.NoBody
+	}
+	arrived.RequestURI = r.URL.RequestURI()
+	f.ServeHTTP(w, arrived)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	return w.Result(), nil
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -102,7 +128,17 @@ func (f *fake) client(t testing.TB, opts ...wrapper.Option) *wrapper.Client {
 // bare makes a client of the fake without credentials.
 func (f *fake) bare(t testing.TB, opts ...wrapper.Option) *wrapper.Client {
 	t.Helper()
-	return newClient(t, append([]wrapper.Option{wrapper.WithBaseURL(f.URL), wrapper.WithHTTPClient(f.server.Client())}, opts...)...)
+	server := f.start(t)
+	return newClient(t, append([]wrapper.Option{wrapper.WithBaseURL(server.URL + basePath), wrapper.WithHTTPClient(server.Client())}, opts...)...)
+}
+
+// offline makes a client of the fake that has both keys and uses no network.
+func (f *fake) offline(t testing.TB, opts ...wrapper.Option) *wrapper.Client {
+	t.Helper()
+	return newClient(t, append([]wrapper.Option{
+		wrapper.WithBaseURL("https://clerk.example" + basePath), wrapper.WithHTTPClient(&http.Client{Transport: f}),
+		wrapper.WithMachineSecretKey(machineKey), wrapper.WithSecretKey(instanceKey),
+	}, opts...)...)
 }
 
 func newClient(t testing.TB, opts ...wrapper.Option) *wrapper.Client {
@@ -127,10 +163,20 @@ func answer(status int, body string, header ...string) http.HandlerFunc {
 }
 
 // reset breaks the connection off without a reply.
-func reset(w http.ResponseWriter, _ *http.Request) {
-	conn, _, err := w.(http.Hijacker).Hijack()
-	if err == nil {
-		_ = conn.Close()
+func reset(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+
+// hang answers when the caller has given up.
+func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
+// breakOff sends the status and half of the body.
+func breakOff(status int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", "100")
+		w.Header().Set("Cf-Ray", "ray-1")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, `{"object":"mach`)
+		_ = http.NewResponseController(w).Flush()
 	}
 }
 
@@ -277,7 +323,7 @@ func performRaw(t *testing.T, op generated.Operation, c *wrapper.Client, id stri
 
 func TestEveryOperationHasOneCall(t *testing.T) {
 	t.Parallel()
-	f := newFake(t)
+	f := newFake()
 	c := f.client(t)
 	for i, op := range generated.Operations() {
 		if err := perform(t, op, c, anID); err != nil {
@@ -295,7 +341,7 @@ func TestEveryOperationHasOneCall(t *testing.T) {
 
 func TestRequestHeaders(t *testing.T) {
 	t.Parallel()
-	f := newFake(t)
+	f := newFake()
 	mine := func(_ context.Context, req *http.Request) error {
 		req.Header.Set("User-Agent", "mine")
 		req.Header.Set("Clerk-API-Version", "2000-01-01")
