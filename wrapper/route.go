@@ -1,6 +1,7 @@
 package wrapper
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/m2mauth/clerk-m2m/generated"
@@ -25,7 +26,7 @@ func (r router) find(method, path string) (*generated.Operation, error) {
 		if op.Method != method {
 			continue
 		}
-		switch ok, err := matches(op, path); {
+		switch ok, err := r.matches(op, path); {
 		case !ok:
 		case err != nil:
 			bad = err
@@ -37,8 +38,9 @@ func (r router) find(method, path string) (*generated.Operation, error) {
 }
 
 // matches tells whether a path is one of the operation's, segment for segment, and whether the ids in it can be ids. A
-// slash at the end is a segment: resolving ".." in place of an id leaves one, and then asks for something else.
-func matches(op *generated.Operation, path string) (ok bool, err error) {
+// slash at the end is a segment: resolving ".." in place of an id leaves one, and then asks for something else. So does
+// resolving ".", after which a word of the path stands where the id should.
+func (r router) matches(op *generated.Operation, path string) (ok bool, err error) {
 	for template := op.Path; ; {
 		var want, got string
 		var more, moreGot bool
@@ -48,8 +50,11 @@ func matches(op *generated.Operation, path string) (ok bool, err error) {
 		case more != moreGot:
 			return false, nil
 		case strings.HasPrefix(want, "{"):
-			if bad := checkID(op, strings.Trim(want, "{}"), got); bad != nil {
+			param := strings.Trim(want, "{}")
+			if bad := checkID(op, param, got); bad != nil {
 				err = bad
+			} else if r.isWord(got) {
+				err = &IDError{Operation: op.ID, Param: param, Reason: "is a word of the API's paths"}
 			}
 		case want != got:
 			return false, nil
@@ -58,4 +63,11 @@ func matches(op *generated.Operation, path string) (ok bool, err error) {
 			return true, err
 		}
 	}
+}
+
+// isWord tells whether a segment is a word of any operation's path.
+func (r router) isWord(segment string) bool {
+	return slices.ContainsFunc(r.table, func(op generated.Operation) bool {
+		return strings.Contains(op.Path+"/", "/"+segment+"/")
+	})
 }
