@@ -140,13 +140,26 @@ func (s *M2MTokens) TokenSource(params CreateM2MTokenParams, opts ...TokenSource
 }
 
 // Token gives the live token, minting one where there is none. It implements [oauth2.TokenSource]; without a context
-// it waits as long as one call to Clerk may take with its retries. The token is shared and must not be changed, as with
-// [oauth2.ReuseTokenSource]. Its type prints its value: do not log it.
+// it waits as long as one call to Clerk may take with its retries. Each call gives a copy of its own, because sources
+// such as [oauth2.ReuseTokenSource] write to what they are given. Its type prints its value: do not log it.
+//
+// [oauth2.NewClient] keeps a token until 10 seconds before its expiry and asks for no other, so that nothing is renewed
+// early; oauth2.Transport with this source, or [TokenSource.Transport], asks for each request.
 func (s *TokenSource) Token() (*oauth2.Token, error) { return s.TokenContext(context.Background()) }
 
 // TokenContext is Token for as long as the context lasts. The end of the context ends the waiting and not the mint,
 // which others may wait for too.
 func (s *TokenSource) TokenContext(ctx context.Context) (*oauth2.Token, error) {
+	shared, err := s.live(ctx)
+	if err != nil {
+		return nil, err
+	}
+	own := *shared
+	return &own, nil
+}
+
+// live gives the token that all share, which nobody may change.
+func (s *TokenSource) live(ctx context.Context) (*oauth2.Token, error) {
 	if t := s.current.Load(); t != nil {
 		now := s.now()
 		if t.alive(now) {

@@ -74,7 +74,7 @@ func (t *tokenTransport) Format(f fmt.State, _ rune) {
 
 // send sends a clone of the request with the token, and gives the token too.
 func (t *tokenTransport) send(req *http.Request) (*http.Response, string, error) {
-	token, err := t.source.TokenContext(req.Context())
+	token, err := t.source.live(req.Context())
 	if err != nil {
 		closeBody(req)
 		return nil, "", err
