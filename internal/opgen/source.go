@@ -10,10 +10,7 @@ import (
 
 var file = template.Must(template.New("operations").Funcs(template.FuncMap{
 	"kinds": func(names []string) string {
-		for i, n := range names {
-			names[i] = "CredentialKind" + n
-		}
-		return strings.Join(names, " | ")
+		return "CredentialKind" + strings.Join(names, " | CredentialKind")
 	},
 	"strings": func(s []string) string {
 		if len(s) == 0 {

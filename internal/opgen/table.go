@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 )
 
 // kinds are the credentials that the wrapper can present, by the name of their security scheme, in the order in
@@ -21,11 +21,13 @@ var kinds = []struct{ scheme, name, doc string }{
 
 type operation struct {
 	Name, ID, Method, Path, Summary string
+	Line                            int      // where the spec has it
 	Credentials                     []string // names of kinds
 	RetrySafe                       bool
 	Status                          int
 	Object, List                    string
 	Required                        []string
+	spec                            *openapi3.Operation
 }
 
 type table struct {
@@ -34,11 +36,16 @@ type table struct {
 }
 
 // readTable reads a spec and refuses one that the table cannot tell truthfully. Every problem is reported, each with
-// the operation and its line.
-func readTable(spec []byte) (*table, error) {
+// the operation and its line. The name of an operation is what name makes of its id.
+func readTable(spec []byte, name func(id string) string) (*table, error) {
 	loader := openapi3.NewLoader()
 	loader.IncludeOrigin = true
 	doc, err := loader.LoadFromData(spec)
+	if err != nil {
+		return nil, err
+	}
+	// Before Validate, which names neither the operation nor its line.
+	operations, err := readOperations(doc, name)
 	if err != nil {
 		return nil, err
 	}
@@ -48,20 +55,35 @@ func readTable(spec []byte) (*table, error) {
 	if len(doc.Servers) == 0 {
 		return nil, errors.New("the spec names no server")
 	}
-	t := &table{Version: doc.Info.Version, Server: doc.Servers[0].URL}
-	var problems []error
+	return &table{Version: doc.Info.Version, Server: doc.Servers[0].URL, Operations: operations}, nil
+}
+
+// readOperations gives the operations of a spec, ordered by id, and what is wrong with them, ordered by line.
+func readOperations(doc *openapi3.T, name func(id string) string) ([]operation, error) {
+	var operations []operation
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
-			o, err := readOperation(doc, method, path, op)
-			if err != nil {
-				problems = append(problems, fmt.Errorf("line %d: %s (%s %s): %w", line(op), op.OperationID, method, path, err))
-			}
-			t.Operations = append(t.Operations, o)
+			operations = append(operations, operation{ID: op.OperationID, Method: method, Path: path, Line: line(op), spec: op})
 		}
 	}
-	slices.SortFunc(problems, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
-	slices.SortFunc(t.Operations, func(a, b operation) int { return cmp.Compare(a.ID, b.ID) })
-	return t, errors.Join(problems...)
+	slices.SortFunc(operations, func(a, b operation) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method))
+	})
+	var problems []error
+	named := map[string]string{}
+	for i := range operations {
+		o := &operations[i]
+		err := o.read(doc, name)
+		if other, ok := named[o.Name]; ok && err == nil {
+			err = fmt.Errorf("is named %s, as %s is", o.Name, other)
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("line %d: %s (%s %s): %w", o.Line, o.ID, o.Method, o.Path, err))
+		}
+		named[o.Name] = o.ID
+	}
+	slices.SortFunc(operations, func(a, b operation) int { return cmp.Compare(a.ID, b.ID) })
+	return operations, errors.Join(problems...)
 }
 
 func line(op *openapi3.Operation) int {
@@ -71,22 +93,22 @@ func line(op *openapi3.Operation) int {
 	return op.Origin.Key.Line
 }
 
-func readOperation(doc *openapi3.T, method, path string, op *openapi3.Operation) (operation, error) {
-	o := operation{ID: op.OperationID, Method: method, Path: path, Summary: op.Summary}
+// read reads what the spec says of an operation whose id, method and path are known.
+func (o *operation) read(doc *openapi3.T, name func(id string) string) error {
 	if o.ID == "" {
-		return o, errors.New("has no operationId")
+		return errors.New("has no operationId")
 	}
-	o.Name = exported(o.ID)
+	o.Name, o.Summary = name(o.ID), o.spec.Summary
 	var err error
-	if o.Credentials, err = credentials(doc, op); err != nil {
-		return o, err
+	if o.Credentials, err = credentials(doc, o.spec); err != nil {
+		return err
 	}
-	safe, ok := op.Extensions["x-retry-safe"].(bool)
+	safe, ok := o.spec.Extensions["x-retry-safe"].(bool)
 	if !ok {
-		return o, errors.New("needs x-retry-safe: true or false")
+		return errors.New("needs x-retry-safe: true or false")
 	}
 	o.RetrySafe = safe
-	return o, readSuccess(op, &o)
+	return o.readSuccess()
 }
 
 // credentials gives the kinds of credential that an operation takes, any one of them.
@@ -98,22 +120,25 @@ func credentials(doc *openapi3.T, op *openapi3.Operation) ([]string, error) {
 	if len(security) == 0 {
 		return nil, errors.New("lists no security scheme, so nothing says which credential it takes")
 	}
-	listed := map[string]bool{}
+	taken := map[string]bool{}
 	for _, alternative := range security {
-		if len(alternative) != 1 {
+		if len(alternative) == 0 {
+			return nil, errors.New("lets a request without a credential pass, which the table cannot say")
+		}
+		if len(alternative) > 1 {
 			return nil, fmt.Errorf("needs %d schemes together (an AND); one request carries one credential", len(alternative))
 		}
 		for scheme := range alternative {
 			if !slices.ContainsFunc(kinds, func(k struct{ scheme, name, doc string }) bool { return k.scheme == scheme }) ||
-				doc.Components.SecuritySchemes[scheme] == nil {
+				doc.Components == nil || doc.Components.SecuritySchemes[scheme] == nil {
 				return nil, fmt.Errorf("lists the unknown security scheme %q", scheme)
 			}
-			listed[scheme] = true
+			taken[scheme] = true
 		}
 	}
 	var names []string
 	for _, k := range kinds {
-		if listed[k.scheme] {
+		if taken[k.scheme] {
 			names = append(names, k.name)
 		}
 	}
@@ -122,9 +147,10 @@ func credentials(doc *openapi3.T, op *openapi3.Operation) ([]string, error) {
 
 // readSuccess reads what proves that an operation succeeded: its one 2xx status, the object that the reply must say
 // it is, the ids and credentials that must be in it, or the member that holds a list of such objects.
-func readSuccess(op *openapi3.Operation, o *operation) error {
+func (o *operation) readSuccess() error {
 	var success *openapi3.Response
-	for code, ref := range op.Responses.Map() {
+	responses := o.spec.Responses.Map()
+	for _, code := range slices.Sorted(maps.Keys(responses)) {
 		if !strings.HasPrefix(code, "2") {
 			continue
 		}
@@ -135,7 +161,7 @@ func readSuccess(op *openapi3.Operation, o *operation) error {
 		if err != nil {
 			return fmt.Errorf("declares the status %q; a number is needed", code)
 		}
-		o.Status, success = status, ref.Value
+		o.Status, success = status, responses[code].Value
 	}
 	if success == nil {
 		return errors.New("declares no 2xx status")
@@ -150,9 +176,9 @@ func readSuccess(op *openapi3.Operation, o *operation) error {
 	}
 	properties, required := members(schema)
 	for _, name := range required {
-		if p := properties[name].Value; p.Type.Is("array") && p.Items != nil && isObject(p.Items.Value) && o.List == "" && properties["object"] == nil {
+		if items := listed(properties[name]); items != nil && properties["object"] == nil {
 			o.List = name
-			properties, required = members(p.Items.Value)
+			properties, required = members(items)
 			break
 		}
 	}
@@ -184,7 +210,17 @@ func members(s *openapi3.Schema) (map[string]*openapi3.SchemaRef, []string) {
 	return properties, slices.Compact(required)
 }
 
-func isObject(s *openapi3.Schema) bool { return s.Type.Is("object") || len(s.AllOf) > 0 }
+// listed gives the schema of the objects that a property lists; nil where it lists none.
+func listed(p *openapi3.SchemaRef) *openapi3.Schema {
+	if p == nil || !p.Value.Type.Is("array") || p.Value.Items == nil {
+		return nil
+	}
+	items := p.Value.Items.Value
+	if !items.Type.Is("object") && len(items.AllOf) == 0 {
+		return nil
+	}
+	return items
+}
 
 func isSecret(ref *openapi3.SchemaRef) bool {
 	return ref != nil && strings.HasSuffix(ref.Ref, "/Secret")
@@ -196,14 +232,4 @@ func enum(ref *openapi3.SchemaRef) string {
 	}
 	s, _ := ref.Value.Enum[0].(string)
 	return s
-}
-
-// exported spells an operationId as oapi-codegen does with the initialisms of openapi/client.yaml, which is where
-// the client's methods get their names.
-func exported(id string) string {
-	name := codegen.ToCamelCaseWithInitialisms(id)
-	for _, initialism := range []string{"Api", "Jwks"} {
-		name = strings.ReplaceAll(name, initialism, strings.ToUpper(initialism))
-	}
-	return name
 }
