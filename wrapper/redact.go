@@ -26,7 +26,8 @@ func redactor(req *http.Request) func(string) string {
 // secretsIn gives what is secret in a request: the credential it is made with, and the one it asks to verify, which
 // may look like nothing known.
 func secretsIn(req *http.Request) []string {
-	_, key, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+	header := req.Header.Get("Authorization")
+	key := header[strings.LastIndexByte(header, ' ')+1:] // an editor's header may have no scheme
 	var sent struct {
 		Token       string `json:"token"`
 		Secret      string `json:"secret"`
