@@ -2,6 +2,12 @@
 
 package generated
 
+import (
+	"log/slog"
+
+	"github.com/m2mauth/clerk-m2m/internal/secret"
+)
+
 // APIVersion is the version of Clerk's API that the spec describes; the Clerk-API-Version header names it.
 const APIVersion = "2026-05-12"
 
@@ -204,3 +210,36 @@ func Operations() []Operation {
 		OpVerifyOAuthAccessToken,
 	}
 }
+
+// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+func (v APIKey) LogValue() slog.Value { return secret.LogValue(v) }
+
+// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+func (v APIKeyList) LogValue() slog.Value { return secret.LogValue(v) }
+
+// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+func (v APIKeySecret) LogValue() slog.Value { return secret.LogValue(v) }
+
+// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+func (v M2MToken) LogValue() slog.Value { return secret.LogValue(v) }
+
+// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+func (v M2MTokenList) LogValue() slog.Value { return secret.LogValue(v) }
+
+// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+func (v Machine) LogValue() slog.Value { return secret.LogValue(v) }
+
+// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+func (v MachineList) LogValue() slog.Value { return secret.LogValue(v) }
+
+// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+func (v MachineSecretKey) LogValue() slog.Value { return secret.LogValue(v) }
+
+// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+func (v VerifyAPIKeyRequest) LogValue() slog.Value { return secret.LogValue(v) }
+
+// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+func (v VerifyM2MTokenRequest) LogValue() slog.Value { return secret.LogValue(v) }
+
+// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+func (v VerifyOAuthAccessTokenRequest) LogValue() slog.Value { return secret.LogValue(v) }

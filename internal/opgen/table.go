@@ -33,6 +33,7 @@ type operation struct {
 type table struct {
 	Version, Server string
 	Operations      []operation
+	Secret          []string // the models that hold a credential
 }
 
 // readTable reads a spec and refuses one that the table cannot tell truthfully. Every problem is reported, each with
@@ -55,7 +56,7 @@ func readTable(spec []byte, name func(id string) string) (*table, error) {
 	if len(doc.Servers) == 0 {
 		return nil, errors.New("the spec names no server")
 	}
-	return &table{Version: doc.Info.Version, Server: doc.Servers[0].URL, Operations: operations}, nil
+	return &table{Version: doc.Info.Version, Server: doc.Servers[0].URL, Operations: operations, Secret: secretModels(doc, name)}, nil
 }
 
 // readOperations gives the operations of a spec, ordered by id, and what is wrong with them, ordered by line.
