@@ -3,6 +3,7 @@
 package generated
 
 import (
+	"fmt"
 	"log/slog"
 
 	"github.com/m2mauth/clerk-m2m/internal/secret"
@@ -211,35 +212,101 @@ func Operations() []Operation {
 	}
 }
 
-// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+// Format implements [fmt.Formatter]: a verb that does not fit a pointer to it would show the credential in it.
+func (v APIKey) Format(f fmt.State, verb rune) {
+	type plain APIKey
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(v))
+}
+
+// LogValue implements [slog.LogValuer]: a handler that encodes JSON would write the credential in it.
 func (v APIKey) LogValue() slog.Value { return secret.LogValue(v) }
 
-// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+// Format implements [fmt.Formatter]: a verb that does not fit a pointer to it would show the credential in it.
+func (v APIKeyList) Format(f fmt.State, verb rune) {
+	type plain APIKeyList
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(v))
+}
+
+// LogValue implements [slog.LogValuer]: a handler that encodes JSON would write the credential in it.
 func (v APIKeyList) LogValue() slog.Value { return secret.LogValue(v) }
 
-// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+// Format implements [fmt.Formatter]: a verb that does not fit a pointer to it would show the credential in it.
+func (v APIKeySecret) Format(f fmt.State, verb rune) {
+	type plain APIKeySecret
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(v))
+}
+
+// LogValue implements [slog.LogValuer]: a handler that encodes JSON would write the credential in it.
 func (v APIKeySecret) LogValue() slog.Value { return secret.LogValue(v) }
 
-// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+// Format implements [fmt.Formatter]: a verb that does not fit a pointer to it would show the credential in it.
+func (v M2MToken) Format(f fmt.State, verb rune) {
+	type plain M2MToken
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(v))
+}
+
+// LogValue implements [slog.LogValuer]: a handler that encodes JSON would write the credential in it.
 func (v M2MToken) LogValue() slog.Value { return secret.LogValue(v) }
 
-// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+// Format implements [fmt.Formatter]: a verb that does not fit a pointer to it would show the credential in it.
+func (v M2MTokenList) Format(f fmt.State, verb rune) {
+	type plain M2MTokenList
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(v))
+}
+
+// LogValue implements [slog.LogValuer]: a handler that encodes JSON would write the credential in it.
 func (v M2MTokenList) LogValue() slog.Value { return secret.LogValue(v) }
 
-// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+// Format implements [fmt.Formatter]: a verb that does not fit a pointer to it would show the credential in it.
+func (v Machine) Format(f fmt.State, verb rune) {
+	type plain Machine
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(v))
+}
+
+// LogValue implements [slog.LogValuer]: a handler that encodes JSON would write the credential in it.
 func (v Machine) LogValue() slog.Value { return secret.LogValue(v) }
 
-// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+// Format implements [fmt.Formatter]: a verb that does not fit a pointer to it would show the credential in it.
+func (v MachineList) Format(f fmt.State, verb rune) {
+	type plain MachineList
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(v))
+}
+
+// LogValue implements [slog.LogValuer]: a handler that encodes JSON would write the credential in it.
 func (v MachineList) LogValue() slog.Value { return secret.LogValue(v) }
 
-// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+// Format implements [fmt.Formatter]: a verb that does not fit a pointer to it would show the credential in it.
+func (v MachineSecretKey) Format(f fmt.State, verb rune) {
+	type plain MachineSecretKey
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(v))
+}
+
+// LogValue implements [slog.LogValuer]: a handler that encodes JSON would write the credential in it.
 func (v MachineSecretKey) LogValue() slog.Value { return secret.LogValue(v) }
 
-// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+// Format implements [fmt.Formatter]: a verb that does not fit a pointer to it would show the credential in it.
+func (v VerifyAPIKeyRequest) Format(f fmt.State, verb rune) {
+	type plain VerifyAPIKeyRequest
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(v))
+}
+
+// LogValue implements [slog.LogValuer]: a handler that encodes JSON would write the credential in it.
 func (v VerifyAPIKeyRequest) LogValue() slog.Value { return secret.LogValue(v) }
 
-// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+// Format implements [fmt.Formatter]: a verb that does not fit a pointer to it would show the credential in it.
+func (v VerifyM2MTokenRequest) Format(f fmt.State, verb rune) {
+	type plain VerifyM2MTokenRequest
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(v))
+}
+
+// LogValue implements [slog.LogValuer]: a handler that encodes JSON would write the credential in it.
 func (v VerifyM2MTokenRequest) LogValue() slog.Value { return secret.LogValue(v) }
 
-// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+// Format implements [fmt.Formatter]: a verb that does not fit a pointer to it would show the credential in it.
+func (v VerifyOAuthAccessTokenRequest) Format(f fmt.State, verb rune) {
+	type plain VerifyOAuthAccessTokenRequest
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(v))
+}
+
+// LogValue implements [slog.LogValuer]: a handler that encodes JSON would write the credential in it.
 func (v VerifyOAuthAccessTokenRequest) LogValue() slog.Value { return secret.LogValue(v) }

@@ -23,6 +23,7 @@ var file = template.Must(template.New("operations").Funcs(template.FuncMap{
 package {{.Package}}
 {{if .Secret}}
 import (
+	"fmt"
 	"log/slog"
 
 	"github.com/m2mauth/clerk-m2m/internal/secret"
@@ -81,7 +82,13 @@ func Operations() []Operation {
 	}
 }
 {{range .Secret}}
-// LogValue implements [slog.LogValuer], so that no handler writes the credential in it.
+// Format implements [fmt.Formatter]: a verb that does not fit a pointer to it would show the credential in it.
+func (v {{.}}) Format(f fmt.State, verb rune) {
+	type plain {{.}}
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(v))
+}
+
+// LogValue implements [slog.LogValuer]: a handler that encodes JSON would write the credential in it.
 func (v {{.}}) LogValue() slog.Value { return secret.LogValue(v) }
 {{end}}`))
 
