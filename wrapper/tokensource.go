@@ -162,10 +162,11 @@ func (s *TokenSource) TokenContext(ctx context.Context) (*oauth2.Token, error) {
 func (s *TokenSource) live(ctx context.Context) (*oauth2.Token, error) {
 	if t := s.current.Load(); t != nil {
 		now := s.now()
+		if !t.due(now) { // and so alive
+			return t.token, nil
+		}
 		if t.alive(now) {
-			if t.due(now) {
-				s.renew()
-			}
+			s.renew()
 			return t.token, nil
 		}
 	}
