@@ -73,7 +73,9 @@ type bad struct {
 
 func (w *world) bads() []bad {
 	s, orders := w.clerk, w.orders.ID
-	jwt := func(opts ...m2mtest.MintOption) func() string { return func() string { return s.MintJWT(orders, opts...) } }
+	jwt := func(opts ...m2mtest.MintOption) func() string {
+		return func() string { return s.MintJWT(orders, opts...) }
+	}
 	opaque := func(machine string, opts ...m2mtest.MintOption) func() string {
 		return func() string { return string(s.MintM2M(machine, opts...).Token) }
 	}

@@ -88,9 +88,6 @@ func (w *world) strike(k kind, p float64) (middle, end func() error) {
 	case calleeClockOff:
 		w.disrupt(func() { w.calleeOff.Store(int64((2*p - 1) * float64(maxClockOff))) })
 		return nil, func() error { w.disrupt(func() { w.calleeOff.Store(0) }); return nil }
-	case callerClockLate:
-		// Its clock must not be set back by more than it has been put forward, or a token would live on: see clockBack.
-		w.disrupt(func() { w.callerOff.Store(-int64(p * float64(10*time.Minute))) })
 	}
 	return middle, nil
 }
@@ -168,7 +165,7 @@ func (w *world) recover(p phase) time.Duration {
 	for _, g := range w.goods() {
 		var last answer
 		ok := false
-		for !ok && time.Since(start) < renewalPeriod {
+		for !ok && time.Since(start) < w.patience {
 			w.withDeadline(callBound, func(ctx context.Context) { last = w.tryGood(ctx, g) })
 			if ok = last.status == http.StatusOK; !ok {
 				time.Sleep(20 * time.Millisecond)

@@ -44,6 +44,7 @@ type minted struct {
 	created, expires time.Time
 	refused          bool // a callee said that it is invalid, so that another may be minted
 	doubtful         bool // revoked, or its key is gone: it may be refused, and may be accepted for a while
+	jumped           bool // the clock jumped while it was being minted, so that the source may hold it for dead
 }
 
 // maxViolations bounds what is kept of a run that is broken altogether.
@@ -111,19 +112,19 @@ func earliestRenewal(lifetime time.Duration) time.Duration {
 }
 
 // mint books a token that reached a source.
-func (l *ledger) mint(source, token, id string, created, expires time.Time) {
+func (l *ledger) mint(source, token, id string, created, expires time.Time, jumped bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.delivered++
 	l.secrets[token] = true
 	before := l.latest[source]
 	l.checkLocked(mintedOnce, l.tokens[token] == nil, "%s was given the same token twice", source)
-	if before != nil && !before.refused && !before.doubtful {
+	if before != nil && !before.refused && !before.doubtful && !before.jumped {
 		age := created.Sub(before.created)
 		l.checkLocked(mintedOnce, age >= earliestRenewal(before.expires.Sub(before.created)),
 			"%s minted a token %s after the one before, which lives %s", source, age, before.expires.Sub(before.created))
 	}
-	t := &minted{token: token, id: id, source: source, created: created, expires: expires}
+	t := &minted{token: token, id: id, source: source, created: created, expires: expires, jumped: jumped}
 	l.tokens[token], l.latest[source] = t, t
 }
 
@@ -193,7 +194,8 @@ func (l *ledger) forget(now time.Time) {
 type backendTransport struct {
 	base   http.RoundTripper
 	ledger *ledger
-	source string // "" for a client that mints nothing
+	source string      // "" for a client that mints nothing
+	calm   func() bool // whether no clock was moved since the source began to mint
 }
 
 func (t *backendTransport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -234,7 +236,7 @@ func (t *backendTransport) delivered(resp *http.Response, body []byte, err error
 	if err != nil || resp.StatusCode >= 300 || media != "application/json" || json.Unmarshal(body, &reply) != nil || reply.Token == "" {
 		return false
 	}
-	t.ledger.mint(t.source, reply.Token, reply.ID, time.UnixMilli(reply.Created), time.UnixMilli(reply.Expiration))
+	t.ledger.mint(t.source, reply.Token, reply.ID, time.UnixMilli(reply.Created), time.UnixMilli(reply.Expiration), !t.calm())
 	return true
 }
 

@@ -19,6 +19,8 @@ type options struct {
 	duration time.Duration
 	workers  int
 	out      io.Writer
+	// patience is how long a recovery may take; 0 is a renewal period.
+	patience time.Duration
 	// sabotage breaks the world before the run, to see that it is noticed.
 	sabotage func(w *world)
 }
@@ -42,6 +44,10 @@ func run(o options) (r *result, err error) {
 	if err != nil {
 		return nil, err
 	}
+	w.patience = renewalPeriod
+	if o.patience > 0 {
+		w.patience = o.patience
+	}
 	if o.sabotage != nil {
 		o.sabotage(w)
 	}
@@ -53,7 +59,7 @@ func run(o options) (r *result, err error) {
 		workers.Go(func() { w.traffic(ctx, random) })
 	}
 	s := newSchedule(o.seed)
-	for err == nil && time.Since(start) < o.duration {
+	for err == nil && (r.phases == 0 || time.Since(start) < o.duration) {
 		p := s.next()
 		var took time.Duration
 		if took, err = w.phase(p); err == nil {

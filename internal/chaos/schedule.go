@@ -31,24 +31,23 @@ const (
 	noDNS       kind = "names that do not resolve"
 
 	// Events.
-	keysRotated     kind = "signing keys rotated, the old one kept"
-	keysReplaced    kind = "signing keys rotated, the old one dropped"
-	callerRotated   kind = "the caller's secret rotated with grace"
-	callerReplaced  kind = "the caller's secret rotated without grace"
-	calleeRotated   kind = "the callee's secret rotated with grace"
-	calleeReplaced  kind = "the callee's secret rotated without grace"
-	tokenRevoked    kind = "a live token revoked"
-	clockForward    kind = "all clocks jump forward"
-	clockBack       kind = "all clocks set back a little"
-	calleeClockOff  kind = "the callee's clock off within the skew"
-	callerClockLate kind = "the caller's clock minutes late"
+	keysRotated    kind = "signing keys rotated, the old one kept"
+	keysReplaced   kind = "signing keys rotated, the old one dropped"
+	callerRotated  kind = "the caller's secret rotated with grace"
+	callerReplaced kind = "the caller's secret rotated without grace"
+	calleeRotated  kind = "the callee's secret rotated with grace"
+	calleeReplaced kind = "the callee's secret rotated without grace"
+	tokenRevoked   kind = "a live token revoked"
+	clockForward   kind = "all clocks jump forward"
+	clockBack      kind = "all clocks set back a little"
+	calleeClockOff kind = "the callee's clock off within the skew"
 )
 
 var kinds = []kind{
 	latency, resets, lostAnswers, truncated, wrongBody, emptyObject, rateLimit, serverErrors, keysUnavailable,
 	slowNetwork, midBody, halfOpen, blackHole, refused, noDNS,
 	keysRotated, keysReplaced, callerRotated, callerReplaced, calleeRotated, calleeReplaced, tokenRevoked,
-	clockForward, clockBack, calleeClockOff, callerClockLate,
+	clockForward, clockBack, calleeClockOff,
 }
 
 // backgrounds may be going on while another phase is under way.

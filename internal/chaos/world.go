@@ -45,14 +45,15 @@ type world struct {
 	logged *capture
 
 	dnsFails   atomic.Bool
-	calleeOff  atomic.Int64 // by how much the callees' clock is off
-	callerOff  atomic.Int64 // and the caller's
-	disruption atomic.Int64 // odd while something happens that may make a good token bad; grows with each
+	calleeOff  atomic.Int64  // by how much the callees' clock is off
+	callerOff  time.Duration // by how much the caller's clock is late, during the whole run
+	disruption atomic.Int64  // odd while something happens that may make a good token bad; grows with each
 
 	orders, stranger, billing m2mtest.Machine
 	ordersKey, billingKey     atomic.Pointer[string] // what the services believe their secret to be
 	user                      string
 
+	patience time.Duration   // with a recovery
 	admin    *wrapper.Client // does not pass the proxy
 	direct   *http.Transport
 	dialing  []*http.Transport // through the proxy
@@ -80,6 +81,7 @@ type callee struct {
 
 func newWorld(seed uint64) (w *world, err error) {
 	w = &world{ledger: newLedger(), logged: newCapture()}
+	w.callerOff = time.Duration(seed%10) * time.Minute
 	defer func() {
 		if err != nil {
 			w.close()
@@ -134,7 +136,7 @@ func (w *world) setKey(key *atomic.Pointer[string], value string) {
 func (w *world) now() time.Time { return w.clerk.Now().Add(time.Duration(w.calleeOff.Load())) }
 
 // callerNow is the caller's time.
-func (w *world) callerNow() time.Time { return w.clerk.Now().Add(time.Duration(w.callerOff.Load())) }
+func (w *world) callerNow() time.Time { return w.clerk.Now().Add(-w.callerOff) }
 
 // dialer gives a transport whose names resolve to the proxy, or do not.
 func (w *world) dialer() *http.Transport {
@@ -155,11 +157,11 @@ func (w *world) dialer() *http.Transport {
 	return t
 }
 
-func (w *world) client(source string, opts ...wrapper.Option) (*wrapper.Client, error) {
+func (w *world) client(source string, calm func() bool, opts ...wrapper.Option) (*wrapper.Client, error) {
 	return wrapper.New(append([]wrapper.Option{
 		wrapper.WithoutEnv(),
 		wrapper.WithBaseURL(w.clerk.URL()),
-		wrapper.WithHTTPClient(&http.Client{Transport: &backendTransport{base: w.dialer(), ledger: w.ledger, source: source}}),
+		wrapper.WithHTTPClient(&http.Client{Transport: &backendTransport{base: w.dialer(), ledger: w.ledger, source: source, calm: calm}}),
 		wrapper.WithAttemptTimeout(attemptTimeout),
 		wrapper.WithMaxRetries(maxRetries),
 		wrapper.WithLogger(w.log),
@@ -178,14 +180,18 @@ func present(key *atomic.Pointer[string]) wrapper.RequestEditor {
 }
 
 func (w *world) addSource(name string, format generated.TokenFormat) error {
-	client, err := w.client(name)
+	var began atomic.Int64
+	client, err := w.client(name, func() bool { return w.calm(began.Load()) })
 	if err != nil {
 		return err
 	}
 	lifetime := int64(tokenLifetime / time.Second)
 	w.sources = append(w.sources, &source{name: name, tokens: client.M2MTokens.TokenSource(
 		wrapper.CreateM2MTokenParams{SecondsUntilExpiration: &lifetime, TokenFormat: &format},
-		wrapper.WithMintEditor(present(&w.ordersKey)),
+		wrapper.WithMintEditor(present(&w.ordersKey), func(context.Context, *http.Request) error {
+			began.Store(w.disruption.Load()) // a source mints one token at a time
+			return nil
+		}),
 		wrapper.WithTokenClock(w.callerNow),
 	)})
 	return nil
@@ -213,7 +219,7 @@ func (w *world) addCallees() error {
 		// All types, with both secrets.
 		{"any", true, append(machine, wrapper.WithSecretKey(w.clerk.SecretKey())), []authn.Option{authn.WithAllowedMachines(w.orders.ID)}, authn.AnyToken()},
 	} {
-		client, err := w.client("", c.client...)
+		client, err := w.client("", nil, c.client...)
 		if err != nil {
 			return err
 		}
