@@ -254,3 +254,34 @@ func TestAPIErrors(t *testing.T) {
 		t.Run(c.name, c.run)
 	}
 }
+
+// A reply whose body breaks off keeps its status, and is repeated only where the operation may be.
+func TestBodyThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		op     generated.Operation
+		status int
+		is     error
+		sent   int // 0 where a second attempt succeeds
+	}{
+		{op: generated.OpCreateM2MToken, status: 201, is: wrapper.ErrUnavailable, sent: 1},
+		{op: generated.OpGetMachine, status: 404, is: wrapper.ErrNotFound, sent: 1},
+		{op: generated.OpCreateMachine, status: 503, is: wrapper.ErrUnavailable, sent: 1},
+		{op: generated.OpGetMachine, status: 200},
+		{op: generated.OpGetMachine, status: 503},
+	} {
+		f := newFake(breakOff(c.status), ok(c.op))
+		err := perform(t, c.op, f.client(t), anID)
+		sent := len(f.requests(t))
+		if c.sent == 0 {
+			if err != nil || sent != 2 {
+				t.Errorf("%s, %d: %d requests arrived, %v", c.op.ID, c.status, sent, err)
+			}
+			continue
+		}
+		e, is := errors.AsType[*wrapper.APIError](err)
+		if !is || e.Status != c.status || e.TraceID != "ray-1" || !errors.Is(err, c.is) || sent != c.sent || strings.Contains(err.Error(), "no reply") {
+			t.Errorf("%s, %d: %d requests arrived, %v", c.op.ID, c.status, sent, err)
+		}
+	}
+}
