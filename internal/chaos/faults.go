@@ -84,7 +84,10 @@ func (w *world) strike(k kind, p float64) (middle, end func() error) {
 	case clockForward:
 		w.advance(time.Duration(float64(10*time.Second) + p*p*float64(90*time.Minute)))
 	case clockBack:
-		w.advance(-time.Duration(p * float64(maxSetBack)))
+		// Clerk's own is not: it refuses JWTs that it will have signed.
+		by := int64(p * float64(maxSetBack))
+		w.disrupt(func() { w.callerOff.Add(by) })
+		return w.pass(renewalPeriod), func() error { w.disrupt(func() { w.callerOff.Add(-by) }); return nil }
 	case calleeClockOff:
 		w.disrupt(func() { w.calleeOff.Store(int64((2*p - 1) * float64(maxClockOff))) })
 		return nil, func() error { w.disrupt(func() { w.calleeOff.Store(0) }); return nil }

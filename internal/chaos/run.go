@@ -67,6 +67,7 @@ func run(o options) (r *result, err error) {
 			r.kinds[p.kind]++
 			r.slowest = max(r.slowest, took)
 			w.sweep()
+			w.ledger.forget(w.clerk.Now())
 			fmt.Fprintf(o.out, "%7s %s: recovered in %s, %d violations\n", time.Since(start).Round(100*time.Millisecond), p, took.Round(time.Millisecond), len(w.ledger.violations))
 		}
 	}

@@ -39,7 +39,7 @@ const (
 	calleeReplaced kind = "the callee's secret rotated without grace"
 	tokenRevoked   kind = "a live token revoked"
 	clockForward   kind = "all clocks jump forward"
-	clockBack      kind = "all clocks set back a little"
+	clockBack      kind = "the caller's clock set back a little, and put right"
 	calleeClockOff kind = "the callee's clock off within the skew"
 )
 

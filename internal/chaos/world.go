@@ -45,9 +45,9 @@ type world struct {
 	logged *capture
 
 	dnsFails   atomic.Bool
-	calleeOff  atomic.Int64  // by how much the callees' clock is off
-	callerOff  time.Duration // by how much the caller's clock is late, during the whole run
-	disruption atomic.Int64  // odd while something happens that may make a good token bad; grows with each
+	calleeOff  atomic.Int64 // by how much the callees' clock is off
+	callerOff  atomic.Int64 // by how much the caller's clock is late; minutes, from the start
+	disruption atomic.Int64 // odd while something happens that may make a good token bad; grows with each
 
 	orders, stranger, billing m2mtest.Machine
 	ordersKey, billingKey     atomic.Pointer[string] // what the services believe their secret to be
@@ -81,7 +81,7 @@ type callee struct {
 
 func newWorld(seed uint64) (w *world, err error) {
 	w = &world{ledger: newLedger(), logged: newCapture()}
-	w.callerOff = time.Duration(seed%10) * time.Minute
+	w.callerOff.Store(int64(seed%10) * int64(time.Minute))
 	defer func() {
 		if err != nil {
 			w.close()
@@ -136,7 +136,7 @@ func (w *world) setKey(key *atomic.Pointer[string], value string) {
 func (w *world) now() time.Time { return w.clerk.Now().Add(time.Duration(w.calleeOff.Load())) }
 
 // callerNow is the caller's time.
-func (w *world) callerNow() time.Time { return w.clerk.Now().Add(-w.callerOff) }
+func (w *world) callerNow() time.Time { return w.clerk.Now().Add(-time.Duration(w.callerOff.Load())) }
 
 // dialer gives a transport whose names resolve to the proxy, or do not.
 func (w *world) dialer() *http.Transport {
