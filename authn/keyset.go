@@ -37,7 +37,7 @@ type keySet struct {
 	failures int       // in a row
 	failedAt time.Time // when the last of them ended
 	failure  error
-	lookedAt time.Time // when a fetch last did not bring an id it was made for
+	lookedAt time.Time // when a fetch last began that did not bring an id it was made for
 }
 
 type fetchedKeys struct {
@@ -51,9 +51,15 @@ func (s *keySet) find(ctx context.Context, id string) (*publicKey, error) {
 	if s.fixed != nil {
 		return s.fixed, nil
 	}
+	asked := s.now()
 	keys, fetched, err := s.get(ctx, id)
-	if err == nil && keys.byID[id] == nil {
-		keys, err = s.lookFor(ctx, id, keys, fetched)
+	// A fetch that was under way already may not know a key that is newer than it; the one after it does.
+	for range 2 {
+		if err != nil || keys.byID[id] != nil || fetched && !keys.at.Before(asked) || s.lookedRecently() {
+			break
+		}
+		keys, err = s.update(ctx, id, true)
+		fetched = true
 	}
 	if err != nil {
 		return nil, cannotDecide(fmt.Errorf("fetching the signing keys: %w", err))
@@ -73,7 +79,7 @@ func (s *keySet) holds(ctx context.Context, key *publicKey) bool {
 	return err == nil && keys.byID[key.id] == key
 }
 
-// get gives the current keys, and whether they were fetched for this call. id is what they are wanted for.
+// get gives the current keys, and whether this call waited for them. id is what they are wanted for.
 func (s *keySet) get(ctx context.Context, id string) (keys *fetchedKeys, fetched bool, err error) {
 	keys = s.current.Load()
 	age := keysUsableFor
@@ -99,21 +105,14 @@ func (s *keySet) get(ctx context.Context, id string) (keys *fetchedKeys, fetched
 	return keys, true, err
 }
 
-// lookFor fetches the set anew for an id that is not in keys, at most once in unknownKeyPause.
-func (s *keySet) lookFor(ctx context.Context, id string, keys *fetchedKeys, fetched bool) (*fetchedKeys, error) {
+// lookedRecently tells whether it is too soon to fetch the set for the sake of an unknown id again.
+func (s *keySet) lookedRecently() bool {
 	s.mu.Lock()
-	if fetched {
-		s.lookedAt = s.now()
-	}
-	recently := s.lookedRecently()
-	s.mu.Unlock()
-	if recently {
-		return keys, nil
-	}
-	return s.update(ctx, id, true)
+	defer s.mu.Unlock()
+	return s.lookedRecentlyLocked()
 }
 
-func (s *keySet) lookedRecently() bool {
+func (s *keySet) lookedRecentlyLocked() bool {
 	return !s.lookedAt.IsZero() && s.now().Sub(s.lookedAt) < unknownKeyPause
 }
 
@@ -168,7 +167,7 @@ func pauseAfter(failures int) time.Duration {
 func (s *keySet) replace(ctx context.Context, id string, lookFor bool) (*fetchedKeys, error) {
 	s.mu.Lock()
 	old := s.current.Load()
-	if lookFor && s.lookedRecently() { // by a fetch that ended while this one was begun
+	if lookFor && s.lookedRecentlyLocked() { // by a fetch that ended while this one was begun
 		s.mu.Unlock()
 		return old, nil
 	}
@@ -200,7 +199,7 @@ func (s *keySet) replace(ctx context.Context, id string, lookFor bool) (*fetched
 	}
 	s.current.Store(keys)
 	if byID[id] == nil {
-		s.lookedAt = s.now()
+		s.lookedAt = begun
 	}
 	return keys, nil
 }
