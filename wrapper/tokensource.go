@@ -20,17 +20,19 @@ const (
 	DefaultRenewFrom, DefaultRenewTo = 0.70, 0.85
 
 	// maxExpiryMargin is how long before its expiry a token is no longer given out, so that it is not dead on
-	// arrival; of a short-lived token it is a tenth of the lifetime.
-	maxExpiryMargin = 10 * time.Second
+	// arrival; of a short-lived token it is a tenth of the lifetime. It is less than the 10 seconds before the expiry at
+	// which [oauth2.ReuseTokenSource] asks for another token: what asks then still has the old one while it is renewed.
+	maxExpiryMargin = 5 * time.Second
 
 	mintPauseBase = time.Second
 	mintPauseMax  = 10 * time.Second
 	// maxMintPause bounds the Retry-After that a source honours between mints.
 	maxMintPause = 5 * time.Minute
 
-	// replacementAge is how old a token must be that was minted in place of a refused one before a refusal of it
-	// counts: a callee that refuses every token does not have one minted, and billed, for each request.
-	replacementAge = 30 * time.Second
+	// maxReplacements is how many tokens in a row may be minted in place of refused ones while each is younger than
+	// replacementAge: a callee that refuses every token does not have one minted, and billed, for each request.
+	maxReplacements = 3
+	replacementAge  = 30 * time.Second
 )
 
 // ErrTokenSourceClosed is what a [TokenSource] gives after Close.
@@ -59,7 +61,7 @@ type TokenSource struct {
 	from    float64
 	to      float64
 	now     func() time.Time
-	hosts   []string
+	hosts   []host
 	editors []RequestEditor
 
 	current atomic.Pointer[liveToken]
@@ -69,7 +71,7 @@ type TokenSource struct {
 	failures int       // mints that failed since the last that did not
 	pause    time.Time // no mint before that
 	lastErr  error     // of the last mint, nil when it succeeded
-	refused  bool      // whether the token before was invalidated
+	replaced int       // replacements of the token that comes next
 	closed   bool
 	ctx      context.Context // ends with Close
 	cancel   context.CancelFunc
@@ -79,12 +81,15 @@ type TokenSource struct {
 // liveToken is a token and the times that decide about it. Times are on the wall clock and, where the process was not
 // suspended, on the monotonic clock too: whichever says first that a moment has passed is believed.
 type liveToken struct {
-	token   *oauth2.Token
-	start   time.Time
-	renewAt time.Time
-	deadAt  time.Time // zero: never
-	// replaces tells whether it was minted in place of one that was refused.
-	replaces bool
+	token  *oauth2.Token
+	start  time.Time
+	deadAt time.Time // zero: never
+	// renewAt is nil for never. While a mint is under way, and in the pause after one that failed, it is put off, so that
+	// the callers of a live token never meet at the lock.
+	renewAt atomic.Pointer[time.Time]
+	// replacements counts the tokens before it that were refused young, one after the other.
+	replacements int
+	accepted     atomic.Bool // whether a callee took it
 }
 
 type flight struct{ done chan struct{} }
@@ -104,10 +109,15 @@ func WithRenewal(from, to float64) TokenSourceOption {
 }
 
 // WithHosts names the hosts that [TokenSource.Transport] gives the token to, as they are in URLs: "billing.internal",
-// or "billing.internal:8443" for that port alone. Default: the host of the first hop of each request, and no host that
-// a redirect chose.
+// or "billing.internal:8443" for that port alone. With a scheme, "http://billing.internal", the host is also given the
+// token over plain http, for networks that are trusted or encrypt below it. Default: the host of the first hop of each
+// request, and no host that a redirect chose.
 func WithHosts(hosts ...string) TokenSourceOption {
-	return func(s *TokenSource) { s.hosts = append(s.hosts, hosts...) }
+	return func(s *TokenSource) {
+		for _, h := range hosts {
+			s.hosts = append(s.hosts, parseHost(h))
+		}
+	}
 }
 
 // WithMintEditor adds an editor to the calls that mint, such as [MachineSecretKey] for a machine that the client is
@@ -116,9 +126,13 @@ func WithMintEditor(edit ...RequestEditor) TokenSourceOption {
 	return func(s *TokenSource) { s.editors = append(s.editors, edit...) }
 }
 
-// WithTokenClock sets the time by which tokens are judged, for tests. Default: [time.Now].
+// WithTokenClock sets the time by which tokens are judged, for tests. Default, and for nil: [time.Now].
 func WithTokenClock(now func() time.Time) TokenSourceOption {
-	return func(s *TokenSource) { s.now = now }
+	return func(s *TokenSource) {
+		if now != nil {
+			s.now = now
+		}
+	}
 }
 
 // TokenSource gives a source of tokens that are minted with params; nothing is minted before it is asked.
@@ -140,11 +154,12 @@ func (s *M2MTokens) TokenSource(params CreateM2MTokenParams, opts ...TokenSource
 }
 
 // Token gives the live token, minting one where there is none. It implements [oauth2.TokenSource]; without a context
-// it waits as long as one call to Clerk may take with its retries. Each call gives a copy of its own, because sources
+// it waits as long as one call to Clerk may take with its retries: 5 seconds when Clerk does not answer, as creating a
+// token is repeated only after a 429, and about 75 seconds when each answer is one that asks to wait 30. Each call gives a copy of its own, because sources
 // such as [oauth2.ReuseTokenSource] write to what they are given. Its type prints its value: do not log it.
 //
-// [oauth2.NewClient] keeps a token until 10 seconds before its expiry and asks for no other, so that nothing is renewed
-// early; oauth2.Transport with this source, or [TokenSource.Transport], asks for each request.
+// [oauth2.NewClient] keeps a token until 10 seconds before its expiry and asks for no other, so that it is renewed only
+// then; oauth2.Transport with this source, or [TokenSource.Transport], asks for each request.
 func (s *TokenSource) Token() (*oauth2.Token, error) { return s.TokenContext(context.Background()) }
 
 // TokenContext is Token for as long as the context lasts. The end of the context ends the waiting and not the mint,
@@ -154,27 +169,27 @@ func (s *TokenSource) TokenContext(ctx context.Context) (*oauth2.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	own := *shared
+	own := *shared.token
 	return &own, nil
 }
 
 // live gives the token that all share, which nobody may change.
-func (s *TokenSource) live(ctx context.Context) (*oauth2.Token, error) {
+func (s *TokenSource) live(ctx context.Context) (*liveToken, error) {
 	if t := s.current.Load(); t != nil {
 		now := s.now()
 		if !t.due(now) { // and so alive
-			return t.token, nil
+			return t, nil
 		}
 		if t.alive(now) {
 			s.renew()
-			return t.token, nil
+			return t, nil
 		}
 	}
 	return s.wait(ctx)
 }
 
 // wait has a token minted and waits for it.
-func (s *TokenSource) wait(ctx context.Context) (*oauth2.Token, error) {
+func (s *TokenSource) wait(ctx context.Context) (*liveToken, error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, &TokenError{Err: err}
@@ -191,7 +206,7 @@ func (s *TokenSource) wait(ctx context.Context) (*oauth2.Token, error) {
 			}
 		}
 		if t := s.current.Load(); t != nil && t.alive(s.now()) {
-			return t.token, nil
+			return t, nil
 		}
 	}
 }
@@ -199,8 +214,8 @@ func (s *TokenSource) wait(ctx context.Context) (*oauth2.Token, error) {
 // renew starts a mint in the background, if none is under way and no pause is on.
 func (s *TokenSource) renew() { _, _ = s.start() }
 
-// start gives the mint that is under way, and starts one where there is none. It is nil without an error when a live
-// token that needs no renewal has come in the meantime. After a mint that failed it is that error until the pause is
+// start gives the mint that is under way, and starts one where there is none. It is nil without an error when there is
+// a live token that needs no renewal, or is being renewed. After a mint that failed it is that error until the pause is
 // over: callers that come then are answered at once, and Clerk is left alone.
 func (s *TokenSource) start() (*flight, error) {
 	s.mu.Lock()
@@ -208,8 +223,8 @@ func (s *TokenSource) start() (*flight, error) {
 	if s.closed {
 		return nil, &TokenError{Err: ErrTokenSourceClosed}
 	}
-	now := s.now()
-	if t := s.current.Load(); t != nil && t.alive(now) && !t.due(now) {
+	now, t := s.now(), s.current.Load()
+	if t != nil && !t.due(now) {
 		return nil, nil
 	}
 	if s.flight != nil {
@@ -217,6 +232,9 @@ func (s *TokenSource) start() (*flight, error) {
 	}
 	if s.lastErr != nil && now.Before(s.pause) {
 		return nil, &TokenError{Err: s.lastErr}
+	}
+	if t != nil {
+		t.renewAt.Store(&t.deadAt)
 	}
 	f := &flight{done: make(chan struct{})}
 	s.flight = f
@@ -237,11 +255,15 @@ func (s *TokenSource) fly(f *flight) {
 	s.flight = nil
 	s.lastErr = err
 	if err == nil {
-		live.replaces, s.refused, s.failures = s.refused, false, 0
+		live.replacements, s.replaced, s.failures = s.replaced, 0, 0
 		s.current.Store(live)
 	} else {
 		s.pause = s.now().Add(mintPause(s.failures, err))
 		s.failures++
+		if t := s.current.Load(); t != nil && s.pause.Before(t.deadAt) {
+			again := s.pause
+			t.renewAt.Store(&again)
+		}
 	}
 	close(f.done)
 }
@@ -275,15 +297,19 @@ func (s *TokenSource) judge(token *M2MToken, asked, now time.Time) (*liveToken, 
 			ErrInvalidReply, expiry.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
 	t.deadAt = asked.Add(left)
-	t.renewAt = asked.Add(time.Duration(float64(left) * (s.from + (s.to-s.from)*rand.Float64())))
+	renewAt := asked.Add(time.Duration(float64(left) * (s.from + (s.to-s.from)*rand.Float64())))
+	t.renewAt.Store(&renewAt)
 	return t, nil
 }
 
 // alive tells whether the token may still be given out.
 func (t *liveToken) alive(now time.Time) bool { return t.deadAt.IsZero() || !reached(now, t.deadAt) }
 
-// due tells whether the token is to be renewed.
-func (t *liveToken) due(now time.Time) bool { return !t.deadAt.IsZero() && reached(now, t.renewAt) }
+// due tells whether the token is to be renewed. A token that is not due is alive.
+func (t *liveToken) due(now time.Time) bool {
+	at := t.renewAt.Load()
+	return at != nil && reached(now, *at)
+}
 
 // reached tells whether a moment has passed on either clock: the wall clock goes on while a machine sleeps, and the
 // monotonic one while somebody sets the wall clock back.
@@ -292,26 +318,41 @@ func reached(now, at time.Time) bool {
 }
 
 // Invalidate forgets a token that a callee refused, so that the next call mints another. It does nothing when another
-// has taken its place already: one that was refused late does not end its successor. Nor does it when the token was
-// itself minted in place of a refused one in the last 30 seconds: then it is not the token that is at fault.
+// has taken its place already: one that was refused late does not end its successor. Nor does it when the token is
+// younger than 30 seconds and the third in a row that took the place of one refused as young: then it is not the token
+// that is at fault, and each one that is minted is billed.
 func (s *TokenSource) Invalidate(token *oauth2.Token) {
-	if token != nil {
-		s.invalidate(token.AccessToken)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.current.Load(); t != nil && token != nil && t.token.AccessToken == token.AccessToken {
+		s.drop(t, maxReplacements)
 	}
 }
 
-// invalidate tells whether the next call gives another token.
-func (s *TokenSource) invalidate(token string) bool {
+// refuse is Invalidate for the Transport, which knows whether a callee ever took the token: where none did, the one
+// that it replaced was not at fault either. It tells whether the next call gives another token.
+func (s *TokenSource) refuse(token *liveToken) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := s.current.Load()
-	if t == nil || t.token.AccessToken != token {
+	if s.current.Load() != token {
 		return true
 	}
-	if t.replaces && !reached(s.now(), t.start.Add(replacementAge)) {
+	if token.accepted.Load() {
+		return s.drop(token, maxReplacements)
+	}
+	return s.drop(token, 1)
+}
+
+// drop forgets the current token, unless it is young and the most replacements in a row were made.
+func (s *TokenSource) drop(t *liveToken, most int) bool {
+	young := 0
+	if !reached(s.now(), t.start.Add(replacementAge)) {
+		young = t.replacements
+	}
+	if young >= most {
 		return false
 	}
-	s.refused = true
+	s.replaced = young + 1
 	s.current.Store(nil)
 	return true
 }

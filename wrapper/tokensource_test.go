@@ -1,6 +1,7 @@
 package wrapper_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"golang.org/x/oauth2"
 
@@ -186,7 +188,7 @@ func TestTokenSourceKeepsTheTokenToItsEnd(t *testing.T) {
 		s := m.source(t)
 		want(t, s, "mt_secret1")
 		m.set(0, unavailable)
-		for range 589 {
+		for range 594 {
 			time.Sleep(time.Second)
 			want(t, s, "mt_secret1")
 		}
@@ -285,21 +287,18 @@ func TestTokenSourceClocks(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+			boot := time.Now() // with a monotonic reading, which the bubble's clock has not
 			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
 				m := &minter{lifetime: time.Hour}
-				m.skew.Store(int64(tt.skew))
+				m.skew.Store(int64(boot.Sub(start) + tt.skew))
 				var jump atomic.Int64
 				s := m.source(t, wrapper.WithTokenClock(func() time.Time {
-					now := time.Now()
-					if j := jump.Load(); j != 0 {
-						// A wall clock that was set does not move the monotonic one: compare by wall alone, as after a sleep.
-						return jumped(now, time.Duration(j))
-					}
-					return now
+					return jumped(t, boot.Add(time.Since(start)), time.Duration(jump.Load()))
 				}))
 				want(t, s, "mt_secret1")
 				jump.Store(int64(tt.jump))
-				m.skew.Add(int64(max(0, tt.jump))) // Clerk did not sleep
+				m.skew.Add(int64(max(0, tt.jump))) // the time that a sleeping machine lost
 				time.Sleep(tt.wait)
 				value := "mt_secret2"
 				if tt.live {
@@ -311,13 +310,17 @@ func TestTokenSourceClocks(t *testing.T) {
 	}
 }
 
-// jumped gives now as a clock shows it that was set by d: forward, its wall clock counts alone; back, the monotonic
-// clock goes on, which is now itself.
-func jumped(now time.Time, d time.Duration) time.Time {
-	if d > 0 {
-		return now.Add(d).Round(0)
+// jumped gives now with its wall clock set by d and its monotonic clock left alone, as the clock of a machine reads that
+// slept or was set. The package time has no way to make such a moment, so that this one writes to where a Time with a
+// monotonic reading has its seconds, and checks what came of it.
+func jumped(t *testing.T, now time.Time, d time.Duration) time.Time {
+	t.Helper()
+	set := now
+	*(*int64)(unsafe.Pointer(&set)) += int64(d/time.Second) << 30
+	if set.Unix()-now.Unix() != int64(d/time.Second) || set.Sub(now) != 0 {
+		t.Fatal("time.Time is laid out otherwise now: the test must find another way")
 	}
-	return now
+	return set
 }
 
 func TestTokenSourceRefusesATokenThatIsDeadOnArrival(t *testing.T) {
@@ -347,14 +350,26 @@ func TestInvalidateIsForThatTokenOnly(t *testing.T) {
 		want(t, s, "mt_secret2")
 		s.Invalidate(first) // late
 		want(t, s, "mt_secret2")
-		// The one in its place is refused at once, too: it is not the token that is at fault, and minting costs.
+	})
+}
+
+// Whoever invalidates each token it gets must not have one minted for each.
+func TestInvalidateIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &minter{lifetime: time.Hour}
+		s := m.source(t)
 		for range 20 {
-			s.Invalidate(&oauth2.Token{AccessToken: "mt_secret2"})
-			want(t, s, "mt_secret2")
+			token, err := s.Token()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Invalidate(token)
 		}
+		want(t, s, "mt_secret4")
 		time.Sleep(30 * time.Second)
-		s.Invalidate(&oauth2.Token{AccessToken: "mt_secret2"})
-		want(t, s, "mt_secret3")
+		s.Invalidate(&oauth2.Token{AccessToken: "mt_secret4"})
+		want(t, s, "mt_secret5")
 	})
 }
 
@@ -374,8 +389,8 @@ func TestTokenSourceClose(t *testing.T) {
 		if err := s.Close(); err != nil || time.Since(start) != 0 {
 			t.Errorf("Close: %v after %s", err, time.Since(start))
 		}
-		if err := <-done; err == nil {
-			t.Error("a call that waited got a token from a closed source")
+		if err := <-done; !errors.Is(err, wrapper.ErrTokenSourceClosed) {
+			t.Errorf("a call that waited: %v", err)
 		}
 		if _, err := s.Token(); !errors.Is(err, wrapper.ErrTokenSourceClosed) {
 			t.Errorf("Token after Close: %v", err)
@@ -397,12 +412,121 @@ func TestTokenSourcePrintsNoToken(t *testing.T) {
 	}
 }
 
-func BenchmarkToken(b *testing.B) {
-	s := (&minter{lifetime: time.Hour}).source(b)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := s.Token(); err != nil {
-			b.Fatal(err)
+// Each source has its machine's token and no other's, whatever goes on at once.
+func TestTokenSourcesNeverCross(t *testing.T) {
+	t.Parallel()
+	var minted sync.Map // token by the credential that it was minted with
+	m := &minter{lifetime: 2 * time.Hour}
+	base := roundTripper(func(req *http.Request) (*http.Response, error) {
+		resp, err := m.RoundTrip(req)
+		if err != nil {
+			return nil, err
 		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body = io.NopCloser(bytes.NewReader(body))
+		_, token, _ := strings.Cut(string(body), `"token":"`)
+		token, _, _ = strings.Cut(token, `"`)
+		minted.Store(req.Header.Get("Authorization"), token)
+		return resp, err
+	})
+	c, err := wrapper.New(wrapper.WithoutEnv(), wrapper.WithHTTPClient(&http.Client{Transport: base}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for n := range 8 {
+		key := fmt.Sprintf("ak_machine%d", n)
+		s := c.M2MTokens.TokenSource(wrapper.CreateM2MTokenParams{}, wrapper.WithMintEditor(wrapper.MachineSecretKey(key)))
+		t.Cleanup(func() { _ = s.Close() })
+		for range 8 {
+			wg.Go(func() {
+				for range 100 {
+					token, err := s.Token()
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if own, _ := minted.Load("Bearer " + key); own != token.AccessToken {
+						t.Errorf("the source of %s gave %s, and %v was minted for it", key, token.AccessToken, own)
+					}
+				}
+			})
+		}
+	}
+	wg.Wait()
+	if m.minted.Load() != 8 {
+		t.Errorf("%d tokens were minted for 8 sources", m.minted.Load())
+	}
+}
+
+// A source that asks ours only near the end of a token, as oauth2.NewClient's does, has a live one while it is renewed.
+func TestTokenSourceUnderReuseTokenSource(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &minter{lifetime: time.Hour}
+		s := m.source(t)
+		reuse := oauth2.ReuseTokenSource(nil, s)
+		if _, err := reuse.Token(); err != nil {
+			t.Fatal(err)
+		}
+		m.set(2*time.Second, nil)
+		time.Sleep(time.Hour - 9*time.Second)
+		start := time.Now()
+		if token, err := reuse.Token(); err != nil || token.AccessToken != "mt_secret1" || time.Since(start) != 0 {
+			t.Fatalf("%v, %v after %s", token, err, time.Since(start))
+		}
+		time.Sleep(3 * time.Second)
+		if token, err := reuse.Token(); err != nil || token.AccessToken != "mt_secret2" {
+			t.Fatalf("%v, %v", token, err)
+		}
+	})
+}
+
+// A thousand goroutines over three lifetimes, Clerk slow and failing in between: one mint for each lifetime.
+func TestTokenSourceMintsOncePerLifetimeThroughRenewals(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &minter{lifetime: time.Minute}
+		m.set(time.Second, nil)
+		s := m.source(t)
+		var wg sync.WaitGroup
+		for range 1000 {
+			wg.Go(func() {
+				for range 120 {
+					if _, err := s.Token(); err != nil {
+						t.Error(err)
+					}
+					time.Sleep(time.Second)
+				}
+			})
+		}
+		wg.Wait()
+		if got := m.minted.Load(); got != 3 || m.asked.Load() != got {
+			t.Errorf("%d tokens were minted in 2 minutes by %d calls; want 3: each at 70 %% to 85 %% of a minute", got, m.asked.Load())
+		}
+	})
+}
+
+func BenchmarkToken(b *testing.B) {
+	for _, goroutines := range []int{1, 2, 1000} {
+		b.Run(fmt.Sprint(goroutines), func(b *testing.B) {
+			s := (&minter{lifetime: 10 * time.Hour}).source(b)
+			if _, err := s.Token(); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			var wg sync.WaitGroup
+			for range goroutines {
+				wg.Go(func() {
+					for range (b.N + goroutines - 1) / goroutines {
+						if _, err := s.Token(); err != nil {
+							b.Error(err)
+						}
+					}
+				})
+			}
+			wg.Wait()
+		})
 	}
 }

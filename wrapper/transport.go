@@ -5,16 +5,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
-	"strings"
+	"net/url"
 )
 
 // Transport gives requests the source's token: it clones each one and sets its Authorization header. base sends them;
 // nil is [http.DefaultTransport].
 //
 // The token goes only to the hosts of [WithHosts], or without that to the host of the first hop: a redirect to another
-// host or port goes without it. A request that has an Authorization header already keeps it. Plain http is refused
-// unless the host is this machine, or is named with WithHosts.
+// host or port goes without it. A request that has an Authorization header already keeps it. Over plain http a request
+// is refused that would carry the token, unless the host is this machine or WithHosts says otherwise.
 //
 // A callee that answers 401 with the challenge error="invalid_token" (RFC 6750, section 3.1) has the token dropped, and
 // the request is sent once more with a new one if its body can be read again ([http.Request.GetBody]).
@@ -44,10 +43,10 @@ func (t *tokenTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return t.base.RoundTrip(req)
 	}
 	resp, token, err := t.send(req)
-	if err != nil || !refused(resp) {
+	if err != nil {
 		return resp, err
 	}
-	if !t.source.invalidate(token) {
+	if !refused(resp) || !t.source.refuse(token) {
 		return resp, nil
 	}
 	again, ok := replay(req)
@@ -73,19 +72,28 @@ func (t *tokenTransport) Format(f fmt.State, _ rune) {
 }
 
 // send sends a clone of the request with the token, and gives the token too.
-func (t *tokenTransport) send(req *http.Request) (*http.Response, string, error) {
+func (t *tokenTransport) send(req *http.Request) (*http.Response, *liveToken, error) {
 	token, err := t.source.live(req.Context())
 	if err != nil {
 		closeBody(req)
-		return nil, "", err
+		return nil, nil, err
 	}
 	clone := req.Clone(req.Context())
-	clone.Header.Set("Authorization", "Bearer "+token.AccessToken)
+	if clone.Header == nil {
+		clone.Header = http.Header{}
+	}
+	clone.Header.Set("Authorization", "Bearer "+token.token.AccessToken)
 	resp, err := t.base.RoundTrip(clone)
-	if resp != nil && resp.Request == nil {
+	if err != nil {
+		return resp, token, err
+	}
+	if resp.Request == nil {
 		resp.Request = clone // what a redirect is followed back by
 	}
-	return resp, token.AccessToken, err
+	if resp.StatusCode/100 == 2 && !token.accepted.Load() {
+		token.accepted.Store(true)
+	}
+	return resp, token, nil
 }
 
 // gives decides whether a request gets the token. The error is for one that would show it to others on the way.
@@ -96,19 +104,26 @@ func (t *tokenTransport) gives(req *http.Request) (bool, error) {
 	if req.Header.Get("Authorization") != "" {
 		return false, nil
 	}
-	if len(t.source.hosts) > 0 {
-		return slices.ContainsFunc(t.source.hosts, func(h string) bool {
-			return strings.EqualFold(h, req.URL.Host) || strings.EqualFold(h, req.URL.Hostname())
-		}), nil
+	toHost, inClear := t.source.names(req.URL)
+	if len(t.source.hosts) == 0 {
+		first := firstHop(req)
+		toHost = first != nil && sameOrigin(first.URL, req.URL)
 	}
-	first := firstHop(req)
-	if first == nil || !strings.EqualFold(first.URL.Host, req.URL.Host) || first.URL.Scheme != req.URL.Scheme {
-		return false, nil
+	if toHost && !inClear && !secure(req.URL) {
+		return false, fmt.Errorf("clerk: %s://%s would get the token in the clear; use https, or where the network is trusted WithHosts(%q)",
+			req.URL.Scheme, req.URL.Host, "http://"+req.URL.Host)
 	}
-	if !secure(req.URL) {
-		return false, fmt.Errorf("clerk: %s://%s would get the token in the clear; use https, or name the host with WithHosts if the network is trusted", req.URL.Scheme, req.URL.Host)
+	return toHost, nil
+}
+
+// names tells whether [WithHosts] names the host of a URL, and whether also for plain http.
+func (s *TokenSource) names(u *url.URL) (named, inClear bool) {
+	for _, h := range s.hosts {
+		if h.has(u) {
+			named, inClear = true, inClear || h.clear
+		}
 	}
-	return true, nil
+	return named, inClear
 }
 
 // firstHop gives the request that redirects led here from, or nil when it cannot be told. A request that a redirect
@@ -121,28 +136,6 @@ func firstHop(req *http.Request) *http.Request {
 		}
 	}
 	return req
-}
-
-// refused tells whether a callee says that the token itself is at fault.
-func refused(resp *http.Response) bool {
-	if resp.StatusCode != http.StatusUnauthorized {
-		return false
-	}
-	return slices.ContainsFunc(resp.Header.Values("Www-Authenticate"), func(challenge string) bool {
-		scheme, params, _ := strings.Cut(strings.TrimSpace(challenge), " ")
-		return strings.EqualFold(scheme, "Bearer") && invalidToken(params)
-	})
-}
-
-// invalidToken finds error="invalid_token" among the parameters of a challenge, quoted or not.
-func invalidToken(params string) bool {
-	for param := range strings.SplitSeq(params, ",") {
-		name, value, _ := strings.Cut(param, "=")
-		if strings.EqualFold(strings.TrimSpace(name), "error") && strings.Trim(strings.TrimSpace(value), `"`) == "invalid_token" {
-			return true
-		}
-	}
-	return false
 }
 
 // replay gives the request with its body from the start, if it can be had again.

@@ -165,6 +165,125 @@ func TestTransportDoesNotMintForEachRefusal(t *testing.T) {
 	}
 }
 
+// A token that a callee took and later refuses was revoked: however young, it is replaced.
+func TestTransportReplacesTokensThatWereTaken(t *testing.T) {
+	t.Parallel()
+	c := newCallee(t).start()
+	m := &minter{lifetime: time.Hour}
+	client := &http.Client{Transport: m.source(t).Transport(nil)}
+	for n := 1; n <= 4; n++ {
+		for range 2 {
+			resp, err := client.Get(c.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				t.Errorf("after %d revocations: status %d", n-1, resp.StatusCode)
+			}
+		}
+		c.mu.Lock()
+		c.refuse[fmt.Sprintf("Bearer mt_secret%d", n)] = true
+		c.mu.Unlock()
+	}
+	// A callee that takes every token once, such as one of two replicas that has the wrong keys, meets a bound.
+	for range 20 {
+		resp, err := client.Get(c.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+	}
+	if m.minted.Load() != 4 {
+		t.Errorf("%d tokens were minted", m.minted.Load())
+	}
+}
+
+// A refusal that comes late, of a token that has its successor, does not end that one.
+func TestTransportLateRefusal(t *testing.T) {
+	t.Parallel()
+	m := &minter{lifetime: time.Hour}
+	s := m.source(t)
+	var slow sync.WaitGroup
+	slow.Add(1)
+	tokens := make(chan string, 8)
+	client := &http.Client{Transport: s.Transport(roundTripper(func(req *http.Request) (*http.Response, error) {
+		token := req.Header.Get("Authorization")
+		tokens <- token
+		if token != "Bearer mt_secret1" {
+			return reply(http.StatusOK, nil, ""), nil
+		}
+		if req.URL.Path == "/slow" {
+			slow.Wait()
+		}
+		return reply(http.StatusUnauthorized, http.Header{"Www-Authenticate": {`Bearer error="invalid_token"`}}, ""), nil
+	}))}
+	get := func(path string) {
+		resp, err := client.Get("https://billing.internal" + path)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: status %d", path, resp.StatusCode)
+		}
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { get("/slow") })
+	<-tokens // it is on its way with the first token
+	get("/fast")
+	slow.Done()
+	wg.Wait()
+	if m.minted.Load() != 2 {
+		t.Errorf("%d tokens were minted", m.minted.Load())
+	}
+	want(t, s, "mt_secret2")
+}
+
+// A stream is sent as it is written: nothing waits for its end.
+func TestTransportStreams(t *testing.T) {
+	t.Parallel()
+	for _, http2 := range []bool{false, true} {
+		c := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err := http.NewResponseController(w).EnableFullDuplex(); err != nil && r.ProtoMajor == 1 {
+				t.Error(err)
+			}
+			one := make([]byte, 1)
+			for {
+				if _, err := io.ReadFull(r.Body, one); err != nil {
+					return
+				}
+				_, _ = w.Write(one)
+				w.(http.Flusher).Flush()
+			}
+		}))
+		c.EnableHTTP2 = http2
+		c.StartTLS()
+		defer c.Close()
+		m := &minter{lifetime: time.Hour}
+		client := &http.Client{Transport: m.source(t).Transport(c.Client().Transport)}
+		defer client.CloseIdleConnections()
+		in, out := io.Pipe()
+		go func() { _, _ = out.Write([]byte("a")) }()
+		resp, err := client.Post(c.URL, "text/plain", in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one := make([]byte, 1)
+		for _, letter := range "abc" {
+			if letter != 'a' {
+				_, _ = out.Write([]byte(string(letter)))
+			}
+			if _, err := io.ReadFull(resp.Body, one); err != nil || one[0] != byte(letter) {
+				t.Fatalf("http2 %t: %q, %v", http2, one, err)
+			}
+		}
+		_ = out.Close()
+		_ = resp.Body.Close()
+	}
+}
+
 func TestTransportAndRedirects(t *testing.T) {
 	t.Parallel()
 	first, other := newCallee(t).start(), newCallee(t).start() // another port is another host
@@ -224,8 +343,11 @@ func TestTransportRefusesPlainHTTP(t *testing.T) {
 	if _, err := m.source(t).Transport(base).RoundTrip(req); err == nil || sent != 0 || !b.closed {
 		t.Errorf("error %v, %d sent, body closed: %t", err, sent, b.closed)
 	}
-	// Named, the host is the operator's decision.
-	resp, err := m.source(t, wrapper.WithHosts("billing.example.com")).Transport(base).RoundTrip(req)
+	if _, err := m.source(t, wrapper.WithHosts("billing.example.com")).Transport(base).RoundTrip(req); err == nil || sent != 0 {
+		t.Errorf("to a host that is named without a scheme: error %v, %d sent", err, sent)
+	}
+	// Named with it, it is the operator's decision.
+	resp, err := m.source(t, wrapper.WithHosts("http://billing.example.com")).Transport(base).RoundTrip(req)
 	if err != nil || sent != 1 {
 		t.Errorf("to a named host: %v, %d sent", err, sent)
 	}
