@@ -470,17 +470,18 @@ func TestLoad(t *testing.T) {
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
+	patient := wrapper.WithAttemptTimeout(time.Minute) // each rotation makes an RSA key
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			client := p.MachineClient(p.orders.ID)
+			client := p.MachineClient(p.orders.ID, patient)
 			for range 5 {
 				token, err := client.M2MTokens.Create(t.Context(), wrapper.CreateM2MTokenParams{})
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				if _, err := p.MachineClient(p.billing.ID).M2MTokens.Verify(t.Context(), string(token.Token)); err != nil {
+				if _, err := p.MachineClient(p.billing.ID, patient).M2MTokens.Verify(t.Context(), string(token.Token)); err != nil {
 					t.Error(err)
 				}
 				p.MintJWT(p.orders.ID)
