@@ -90,6 +90,10 @@ func TestSpoiledSuccesses(t *testing.T) {
 			"truncated":     answer(op.Status, good[:len(good)-1]),
 			"more after it": answer(op.Status, good+"{}"),
 		}
+		if strings.HasPrefix(op.ID, "verify") {
+			spoiled["revoked"] = answer(op.Status, strings.Replace(good, "{", `{"revoked":true,`, 1))
+			spoiled["expired"] = answer(op.Status, strings.Replace(good, "{", `{"expired":true,`, 1))
+		}
 		if op.List == "" {
 			spoiled["not active"] = answer(op.Status, strings.Replace(good, "{", `{"active":false,`, 1))
 		}
@@ -115,7 +119,7 @@ func TestSpoiledSuccesses(t *testing.T) {
 			f.answers = []http.HandlerFunc{reply}
 			err := perform(t, op, client, anID)
 			want := wrapper.ErrInvalidReply
-			if name == "not active" {
+			if name == "not active" || name == "revoked" || name == "expired" {
 				want = wrapper.ErrInactiveToken
 			}
 			if e, is := errors.AsType[*wrapper.APIError](err); !is || e.Status == 0 || !errors.Is(err, want) {
