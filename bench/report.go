@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,7 +53,7 @@ func (r *results) write() error {
 	return os.WriteFile("REPORT.md", []byte(b.String()), 0o644)
 }
 
-// plot draws the ratios of a section as bars, on a logarithmic scale where they differ by more than ten.
+// plot draws the ratios of a section as bars.
 func (s section) plot(path string) error {
 	rows := s.sorted()
 	p := plot.New()
@@ -62,12 +61,12 @@ func (s section) plot(path string) error {
 	p.X.Label.Text = "time, as a ratio to the first"
 	values := make(plotter.Values, len(rows))
 	names := make([]string, len(rows))
-	low, high := math.Inf(1), 0.0
+	high := 0.0
 	for i, r := range rows {
 		// The first row is drawn at the top.
 		at := len(rows) - 1 - i
 		values[at], names[at] = r.Ratio, r.Name
-		low, high = min(low, r.Ratio), max(high, r.Ratio)
+		high = max(high, r.Ratio)
 	}
 	bars, err := plotter.NewBarChart(values, vg.Points(14))
 	if err != nil {
@@ -76,12 +75,6 @@ func (s section) plot(path string) error {
 	bars.Horizontal = true
 	p.Add(bars, plotter.NewGrid())
 	p.NominalY(names...)
-	if low > 0 && high/low > 10 {
-		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
-		bars.XMin = 0
-		p.X.Min, p.X.Max = low/2, high*1.2
-	} else {
-		p.X.Min, p.X.Max = 0, high*1.05
-	}
+	p.X.Min, p.X.Max = 0, high*1.05
 	return p.Save(7*vg.Inch, vg.Length(len(rows))*vg.Points(26)+vg.Points(80), path)
 }
