@@ -22,10 +22,11 @@ type answer struct {
 
 // good is a caller that may call a callee, and whom the callee is to know as a subject.
 type good struct {
-	name    string
-	callee  *callee
-	who     string
-	request func(ctx context.Context) answer
+	name   string
+	callee *callee
+	who    string
+	client *http.Client
+	mint   func() string // its token; "" where the client brings one. It may take a while: a signing key may have to be made
 }
 
 // goods are all good callers: each source with each callee, and all other kinds of tokens with the callee that takes them.
@@ -34,9 +35,7 @@ func (w *world) goods() []good {
 	for _, c := range w.callees {
 		for _, s := range w.sources {
 			client := &http.Client{Transport: s.tokens.Transport(&hop{base: w.services, world: w})}
-			all = append(all, good{s.name + " source", c, "m2m_token " + w.orders.ID, func(ctx context.Context) answer {
-				return w.call(ctx, client, c.url, "")
-			}})
+			all = append(all, good{s.name + " source", c, "m2m_token " + w.orders.ID, client, func() string { return "" }})
 		}
 		if !c.any {
 			continue
@@ -45,9 +44,7 @@ func (w *world) goods() []good {
 		for name, mint := range w.others() {
 			who := map[bool]string{true: w.orders.ID, false: w.user}[strings.HasPrefix(name, "m2m_token")]
 			kind, _, _ := strings.Cut(name, " ")
-			all = append(all, good{name, c, kind + " " + who, func(ctx context.Context) answer {
-				return w.call(ctx, client, c.url, mint())
-			}})
+			all = append(all, good{name, c, kind + " " + who, client, mint})
 		}
 	}
 	return all
@@ -193,9 +190,10 @@ func judgeBad(a answer) (violation string) {
 }
 
 // tryGood lets a good caller call once.
-func (w *world) tryGood(ctx context.Context, g good) answer {
+func (w *world) tryGood(patience time.Duration, g good) (a answer) {
 	before := w.disruption.Load()
-	a := g.request(ctx)
+	token := g.mint()
+	w.within(patience, g.name, func(ctx context.Context) { a = w.call(ctx, g.client, g.callee.url, token) })
 	calm := w.calm(before)
 	invariant, violation := judgeGood(g, a, calm)
 	w.ledger.check(invariant, violation == "", "%s at %q: %s", g.name, g.callee.name, violation)
@@ -210,8 +208,10 @@ func (w *world) tryGood(ctx context.Context, g good) answer {
 }
 
 // tryBad presents a bad token once.
-func (w *world) tryBad(ctx context.Context, b bad, c *callee) {
-	a := w.call(ctx, &http.Client{Transport: w.services}, c.url, b.mint())
+func (w *world) tryBad(patience time.Duration, b bad, c *callee) {
+	var a answer
+	token := b.mint()
+	w.within(patience, b.name, func(ctx context.Context) { a = w.call(ctx, &http.Client{Transport: w.services}, c.url, token) })
 	violation := judgeBad(a)
 	w.ledger.check(noWrongSignIn, violation == "", "%s at %q: %s", b.name, c.name, violation)
 	w.ledger.count("bad: " + outcome(a))
@@ -230,8 +230,15 @@ func outcome(a answer) string {
 // slack is what the scheduler of a busy machine may add to a wait.
 const slack = 2 * time.Second
 
-// within checks that something took no longer than it may.
-func (w *world) within(bound time.Duration, what string, f func()) {
+// within does something with a deadline, and checks that it took no longer.
+func (w *world) within(bound time.Duration, what string, f func(ctx context.Context)) {
+	ctx, cancel := context.WithTimeout(context.Background(), bound)
+	defer cancel()
+	w.bounded(bound, what, func() { f(ctx) })
+}
+
+// bounded checks that something without a deadline took no longer than is documented.
+func (w *world) bounded(bound time.Duration, what string, f func()) {
 	start := time.Now()
 	f()
 	took := time.Since(start)
@@ -247,14 +254,12 @@ func (w *world) traffic(ctx context.Context, random *rand.Rand) {
 		c := w.callees[random.IntN(len(w.callees))]
 		switch n := random.IntN(100); {
 		case n < 55:
-			g := goods[random.IntN(len(goods))]
-			w.within(patience, g.name, func() { w.withDeadline(patience, func(ctx context.Context) { w.tryGood(ctx, g) }) })
+			w.tryGood(patience, goods[random.IntN(len(goods))])
 		case n < 95:
-			b := bads[random.IntN(len(bads))]
-			w.within(patience, b.name, func() { w.withDeadline(patience, func(ctx context.Context) { w.tryBad(ctx, b, c) }) })
+			w.tryBad(patience, bads[random.IntN(len(bads))], c)
 		case n < 97: // nobody is patient: what is documented bounds it
 			s := w.sources[random.IntN(len(w.sources))]
-			w.within(callBound, "Token", func() {
+			w.bounded(callBound, "Token", func() {
 				if _, err := s.tokens.Token(); err != nil {
 					w.logged.caller(w.log, "Token", err)
 				}
@@ -263,16 +268,10 @@ func (w *world) traffic(ctx context.Context, random *rand.Rand) {
 			b := bads[random.IntN(len(bads))]
 			token := b.mint()
 			w.ledger.secret(token)
-			w.within(keysBound, "AuthenticateToken", func() { w.authenticate(b.name, token, c) })
+			w.bounded(keysBound, "AuthenticateToken", func() { w.authenticate(b.name, token, c) })
 		}
 		time.Sleep(time.Duration(random.Int64N(int64(40 * time.Millisecond))))
 	}
-}
-
-func (w *world) withDeadline(d time.Duration, f func(ctx context.Context)) {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	defer cancel()
-	f(ctx)
 }
 
 func (w *world) authenticate(name, token string, c *callee) {

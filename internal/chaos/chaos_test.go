@@ -82,7 +82,7 @@ func TestViolationsAreFound(t *testing.T) {
 		}, noLeak},
 		"a body that is not closed": {func(w *world) { w.ledger.bodies.Add(1) }, noLeak},
 		"a service that hangs": {func(w *world) {
-			w.within(time.Millisecond, "a call", func() { time.Sleep(slack + 10*time.Millisecond) })
+			w.bounded(time.Millisecond, "a call", func() { time.Sleep(slack + 10*time.Millisecond) })
 		}, noLongWait},
 	} {
 		t.Run(name, func(t *testing.T) {

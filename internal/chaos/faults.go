@@ -151,9 +151,7 @@ func (w *world) revoke() error {
 		// A verification that was under way at that moment may be shared by those who come while it is.
 		time.Sleep(2 * attemptTimeout)
 		for _, c := range w.callees {
-			w.withDeadline(keysBound, func(ctx context.Context) {
-				w.tryBad(ctx, bad{"opaque, revoked in use", func() string { return token.token }}, c)
-			})
+			w.tryBad(keysBound, bad{"opaque, revoked in use", func() string { return token.token }}, c)
 		}
 	}
 	return nil
@@ -169,7 +167,7 @@ func (w *world) recover(p phase) time.Duration {
 		var last answer
 		ok := false
 		for !ok && time.Since(start) < w.patience {
-			w.withDeadline(callBound, func(ctx context.Context) { last = w.tryGood(ctx, g) })
+			last = w.tryGood(callBound, g)
 			if ok = last.status == http.StatusOK; !ok {
 				time.Sleep(20 * time.Millisecond)
 			}

@@ -104,7 +104,8 @@ func (s *schedule) next() phase {
 	}
 	p.lasts = time.Second + time.Duration(stretch*float64(3*time.Second))
 	p.sleeps = waits
-	if !alone && background != p.kind {
+	// A verification that outlasts the revocation may be shared afterwards: nothing may draw it out.
+	if !alone && background != p.kind && p.kind != tokenRevoked {
 		p.background = background
 	}
 	return p
