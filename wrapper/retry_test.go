@@ -38,7 +38,13 @@ func TestRetriesFollowTheSpec(t *testing.T) {
 				for _, op := range generated.Operations() {
 					f := newFake(fault.answer, fault.answer, ok(op))
 					err := perform(t, op, f.offline(t), anID)
-					n := len(f.requests(t))
+					sent := f.requests(t)
+					n := len(sent)
+					for _, s := range sent {
+						if s.Body != sent[0].Body || s.URI != sent[0].URI || s.Header.Get("Authorization") != sent[0].Header.Get("Authorization") {
+							t.Errorf("%s: sent %+v, and then %+v", op.ID, sent[0], s)
+						}
+					}
 					if op.RetrySafe || fault.always {
 						if n != 3 || err != nil {
 							t.Errorf("%s: sent %d times, and then %v", op.ID, n, err)
