@@ -138,7 +138,11 @@ func TestCredentials(t *testing.T) {
 func TestClientEditors(t *testing.T) {
 	t.Parallel()
 	f := newFake()
-	client := f.client(t, wrapper.WithRequestEditor(wrapper.SecretKey("sk_test_editorhush")))
+	named := func(_ context.Context, req *http.Request) error {
+		req.Header.Set("User-Agent", "billing after "+req.Header.Get("Authorization")[:len("Bearer sk_test")])
+		return nil
+	}
+	client := f.client(t, wrapper.WithRequestEditor(wrapper.SecretKey("sk_test_editorhush")), wrapper.WithRequestEditor(named))
 	if err := perform(t, generated.OpVerifyM2MToken, client, anID); err != nil {
 		t.Error(err)
 	}
@@ -150,7 +154,10 @@ func TestClientEditors(t *testing.T) {
 	}
 	got := f.requests(t)
 	if len(got) != 2 || got[0].Header.Get("Authorization") != "Bearer sk_test_editorhush" || got[1].Header.Get("Authorization") != "Bearer ak_callhush" {
-		t.Errorf("sent: %+v", got)
+		t.Fatalf("sent: %+v", got)
+	}
+	if agent := got[0].Header.Get("User-Agent"); agent != "billing after Bearer sk_test" {
+		t.Errorf("the second editor did not follow the first: %s", agent)
 	}
 }
 
