@@ -31,8 +31,9 @@ type result struct {
 	kinds      map[kind]int
 	slowest    time.Duration // of the recoveries
 	ledger     *ledger
-	lines      int // of the log
-	created    int // tokens, as the backend bills them
+	stalled    time.Duration // how long the machine kept a goroutine from running, altogether
+	lines      int           // of the log
+	created    int           // tokens, as the backend bills them
 	violations []string
 }
 
@@ -58,6 +59,7 @@ func run(o options) (r *result, err error) {
 		random := rand.New(rand.NewPCG(o.seed, uint64(i)+1))
 		workers.Go(func() { w.traffic(ctx, random) })
 	}
+	workers.Go(func() { w.stalls.watch(ctx) })
 	s := newSchedule(o.seed)
 	for err == nil && (r.phases == 0 || time.Since(start) < o.duration) {
 		p := s.next()
@@ -85,7 +87,7 @@ func run(o options) (r *result, err error) {
 		w.ledger.check(noLeak, false, "the log holds %s", found)
 	}
 	w.ledger.check(noLeak, w.logged.lines > 0, "nothing was logged")
-	r.lines = w.logged.lines
+	r.lines, r.stalled = w.logged.lines, w.stalls.soFar()
 	r.violations = w.ledger.violations
 	return r, err
 }
@@ -125,7 +127,8 @@ func (r *result) print(out io.Writer) {
 	l := r.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	fmt.Fprintf(out, "\n%d phases of %d kinds; the slowest recovery took %s\n", r.phases, len(r.kinds), r.slowest.Round(time.Millisecond))
+	fmt.Fprintf(out, "\n%d phases of %d kinds; the slowest recovery took %s; the machine stalled for %s altogether\n",
+		r.phases, len(r.kinds), r.slowest.Round(time.Millisecond), r.stalled.Round(time.Millisecond))
 	fmt.Fprintf(out, "tokens: %d created by %d attempts, %d delivered, %d attempts repeated after 429, %d uncertain\n",
 		r.created, l.attempts, l.delivered, l.repeated, l.uncertain)
 	fmt.Fprintf(out, "log: %d lines searched for %d secrets and tokens\n", r.lines, len(l.secrets))

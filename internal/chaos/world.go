@@ -43,6 +43,7 @@ type world struct {
 	ledger *ledger
 	log    *slog.Logger
 	logged *capture
+	stalls stalls
 
 	dnsFails   atomic.Bool
 	calleeOff  atomic.Int64 // by how much the callees' clock is off
