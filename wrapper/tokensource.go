@@ -81,7 +81,7 @@ type TokenSource struct {
 // liveToken is a token and the times that decide about it. Times are on the wall clock and, where the process was not
 // suspended, on the monotonic clock too: whichever says first that a moment has passed is believed.
 type liveToken struct {
-	token  *oauth2.Token
+	token  oauth2.Token
 	start  time.Time
 	deadAt time.Time // zero: never
 	// renewAt is nil for never. While a mint is under way, and in the pause after one that failed, it is put off, so that
@@ -160,17 +160,25 @@ func (s *M2MTokens) TokenSource(params CreateM2MTokenParams, opts ...TokenSource
 //
 // [oauth2.NewClient] keeps a token until 10 seconds before its expiry and asks for no other, so that it is renewed only
 // then; oauth2.Transport with this source, or [TokenSource.Transport], asks for each request.
-func (s *TokenSource) Token() (*oauth2.Token, error) { return s.TokenContext(context.Background()) }
+func (s *TokenSource) Token() (*oauth2.Token, error) {
+	return s.fill(context.Background(), new(oauth2.Token))
+}
 
 // TokenContext is Token for as long as the context lasts. The end of the context ends the waiting and not the mint,
 // which others may wait for too.
 func (s *TokenSource) TokenContext(ctx context.Context) (*oauth2.Token, error) {
-	shared, err := s.live(ctx)
+	return s.fill(ctx, new(oauth2.Token))
+}
+
+// fill makes own a copy of the live token. That own comes from the caller lets Token and TokenContext be inlined, and
+// own stay off the heap where it is used and forgotten: allocating it would cost more than all the rest.
+func (s *TokenSource) fill(ctx context.Context, own *oauth2.Token) (*oauth2.Token, error) {
+	t, err := s.live(ctx)
 	if err != nil {
 		return nil, err
 	}
-	own := *shared.token
-	return &own, nil
+	*own = t.token
+	return own, nil
 }
 
 // live gives the token that all share, which nobody may change.
@@ -281,7 +289,7 @@ func mintPause(failures int, err error) time.Duration {
 // judge decides when a token is renewed and when it is dead. Clerk says its expiry; where this machine's clock is
 // behind Clerk's, that would come too late, so its lifetime counts too, from the moment before it was asked for.
 func (s *TokenSource) judge(token *M2MToken, asked, now time.Time) (*liveToken, error) {
-	t := &liveToken{token: &oauth2.Token{AccessToken: string(token.Token), TokenType: "Bearer"}, start: asked}
+	t := &liveToken{token: oauth2.Token{AccessToken: string(token.Token), TokenType: "Bearer"}, start: asked}
 	if token.Expiration == nil {
 		return t, nil
 	}

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +22,8 @@ import (
 type callee struct {
 	*httptest.Server
 	challenge string
+
+	conns atomic.Int64
 
 	mu     sync.Mutex
 	tokens []string
@@ -49,8 +53,14 @@ func newCallee(t *testing.T, refuse ...string) *callee {
 		if c.refuse[token] {
 			w.Header().Set("WWW-Authenticate", c.challenge)
 			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, strings.Repeat("no ", 1000))
 		}
 	}))
+	c.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			c.conns.Add(1)
+		}
+	}
 	t.Cleanup(func() { c.Close() })
 	return c
 }
@@ -134,6 +144,9 @@ func (tt transportTest) run(t *testing.T) {
 	defer resp.Body.Close()
 	if got := c.got(); resp.StatusCode != tt.status || got != tt.want || m.minted.Load() != tt.minted {
 		t.Errorf("status %d, tokens %q, %d minted; want %d, %q, %d", resp.StatusCode, got, m.minted.Load(), tt.status, tt.want, tt.minted)
+	}
+	if n := c.conns.Load(); n != 1 && tt.body == nil { // with one, net/http may be at its end still
+		t.Errorf("%d connections: the one of the refusal was not used again", n)
 	}
 	if fmt.Sprint(before) != fmt.Sprint(req.Header) {
 		t.Errorf("the caller's request was changed: %v", req.Header)
