@@ -371,6 +371,22 @@ func TestInvalidateIsBounded(t *testing.T) {
 		s.Invalidate(&oauth2.Token{AccessToken: "mt_secret4"})
 		want(t, s, "mt_secret5")
 	})
+	// The bound is on replacements in a row: one that was renewed as always starts anew.
+	synctest.Test(t, func(t *testing.T) {
+		m := &minter{lifetime: 20 * time.Second}
+		s := m.source(t)
+		for n := 1; n <= 3; n++ {
+			want(t, s, fmt.Sprintf("mt_secret%d", n))
+			s.Invalidate(&oauth2.Token{AccessToken: fmt.Sprintf("mt_secret%d", n)})
+		}
+		want(t, s, "mt_secret4")
+		time.Sleep(17 * time.Second)
+		want(t, s, "mt_secret4")
+		synctest.Wait()
+		want(t, s, "mt_secret5")
+		s.Invalidate(&oauth2.Token{AccessToken: "mt_secret5"})
+		want(t, s, "mt_secret6")
+	})
 }
 
 func TestTokenSourceClose(t *testing.T) {

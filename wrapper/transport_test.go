@@ -328,6 +328,14 @@ func TestTransportAndRedirects(t *testing.T) {
 	if got := other.got(); strings.Contains(got, "mt_") {
 		t.Errorf("the redirected request took the token along: %q", got)
 	}
+	resp, err = mute.Get(first.URL + "?to=/there")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if got := first.got(); got != strings.Repeat("mt_secret1,", 3)+strings.Repeat("mt_secret2,", 2)+"mt_secret2" {
+		t.Errorf("a redirect on the same host went without the token: %q", got)
+	}
 }
 
 type muteTransport struct{}
@@ -370,6 +378,35 @@ func TestTransportRefusesPlainHTTP(t *testing.T) {
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// The refusal that the caller does not see is closed, the one that the caller sees is not.
+func TestTransportClosesWhatItDrops(t *testing.T) {
+	t.Parallel()
+	var refusals []*body
+	m := &minter{lifetime: time.Hour}
+	transport := m.source(t).Transport(roundTripper(func(*http.Request) (*http.Response, error) {
+		b := &body{Reader: strings.NewReader("no")}
+		refusals = append(refusals, b)
+		resp := reply(http.StatusUnauthorized, http.Header{"Www-Authenticate": {`Bearer error="invalid_token"`}}, "")
+		resp.Body = b
+		return resp, nil
+	}))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://billing.internal/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(refusals) != 2 || !refusals[0].closed || refusals[1].closed {
+		t.Errorf("%d refusals, the first closed: %t", len(refusals), refusals[0].closed)
+	}
+	if text, err := io.ReadAll(resp.Body); err != nil || string(text) != "no" {
+		t.Errorf("the caller reads %q, %v", text, err)
+	}
+	_ = resp.Body.Close()
+}
 
 func TestTransportWithoutAToken(t *testing.T) {
 	t.Parallel()
