@@ -17,7 +17,8 @@ import (
 // dial makes a connection whose every RPC carries the source's token. A service makes it once, when it starts.
 //
 // oauth.TokenSource refuses a connection without TLS. It does not pass the RPC's context on: where there is no token
-// yet, an RPC may wait beyond its deadline, for as long as one call to Clerk may take.
+// yet, an RPC may wait beyond its deadline, for as long as one call to Clerk may take. The interceptor asks first, within
+// the context; streaming RPCs want one of their own.
 func dial(addr string, tokens *wrapper.TokenSource, tls credentials.TransportCredentials) (*grpc.ClientConn, error) {
 	return grpc.NewClient(addr,
 		grpc.WithTransportCredentials(tls),
@@ -25,14 +26,20 @@ func dial(addr string, tokens *wrapper.TokenSource, tls credentials.TransportCre
 		grpc.WithUnaryInterceptor(dropRefused(tokens)))
 }
 
-// dropRefused forgets a token that the callee refused, such as one that was revoked: the next RPC has another minted.
+// dropRefused forgets a token that the callee refused, such as one that was revoked: the next RPC has another minted. It
+// asks for the token before the RPC, because afterwards another may have come that nobody refused.
 func dropRefused(tokens *wrapper.TokenSource) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-		err := invoke(ctx, method, req, reply, conn, opts...)
-		if status.Code(err) == codes.Unauthenticated {
-			if token, tokenErr := tokens.TokenContext(ctx); tokenErr == nil {
-				tokens.Invalidate(token)
+		token, err := tokens.TokenContext(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return status.FromContextError(ctx.Err()).Err()
 			}
+			return status.Error(codes.Unavailable, err.Error())
+		}
+		err = invoke(ctx, method, req, reply, conn, opts...)
+		if status.Code(err) == codes.Unauthenticated {
+			tokens.Invalidate(token)
 		}
 		return err
 	}
