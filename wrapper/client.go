@@ -39,7 +39,7 @@ func New(opts ...Option) (*Client, error) {
 	api, err := generated.NewClient(o.base.String(), generated.WithHTTPClient(&doer{
 		client:  privateClient(o.client),
 		base:    o.base,
-		router:  router{base: o.base.EscapedPath(), table: generated.Operations()},
+		router:  newRouter(o.base.EscapedPath(), generated.Operations()),
 		keys:    k,
 		headers: http.Header{"Accept": {"application/json"}, "Clerk-Api-Version": {o.apiVersion}, "User-Agent": {o.userAgent}},
 		retries: o.retries,

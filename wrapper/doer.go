@@ -69,7 +69,7 @@ func (d *doer) Do(req *http.Request) (*http.Response, error) {
 		var after time.Duration
 		if resp != nil {
 			attempt.Status = resp.StatusCode
-			attempt.TraceID = traceID(resp, body)
+			attempt.TraceID = traceID(resp, errorBody(resp, body))
 			after = retryAfter(resp.Header, time.Now())
 		}
 		wait, again := time.Duration(0), false

@@ -41,7 +41,7 @@ func verified[T any](op *generated.Operation, resp *http.Response, err error, ch
 		err = check(v)
 	}
 	if err != nil {
-		return nil, &APIError{Operation: op.ID, Status: resp.StatusCode, TraceID: traceID(resp, body), Err: err}
+		return nil, &APIError{Operation: op.ID, Status: resp.StatusCode, TraceID: traceID(resp, errorBody(resp, body)), Err: err}
 	}
 	return v, nil
 }
@@ -164,10 +164,11 @@ func live(revoked, expired bool) error {
 
 // refusal makes an error of a reply that is not a success, whatever its body is.
 func refusal(op *generated.Operation, resp *http.Response, body []byte) *APIError {
+	said := errorBody(resp, body)
 	e := &APIError{
 		Operation:  op.ID,
 		Status:     resp.StatusCode,
-		TraceID:    traceID(resp, body),
+		TraceID:    traceID(resp, said),
 		RetryAfter: retryAfter(resp.Header, time.Now()),
 	}
 	if resp.StatusCode < 300 {
@@ -175,7 +176,7 @@ func refusal(op *generated.Operation, resp *http.Response, body []byte) *APIErro
 		return e
 	}
 	redact := redactor(resp.Request)
-	for _, item := range errorBody(resp, body).Errors {
+	for _, item := range said.Errors {
 		e.Errors = append(e.Errors, ErrorItem{
 			Code:        redact(item.Code),
 			Message:     redact(item.Message),
@@ -187,8 +188,8 @@ func refusal(op *generated.Operation, resp *http.Response, body []byte) *APIErro
 }
 
 // traceID gives what names a request to Clerk's support: what the body of an error says, else the header.
-func traceID(resp *http.Response, body []byte) string {
-	if id := errorBody(resp, body).ClerkTraceID; id != nil && *id != "" {
+func traceID(resp *http.Response, said generated.ErrorBody) string {
+	if id := said.ClerkTraceID; id != nil && *id != "" {
 		return redactor(resp.Request)(*id)
 	}
 	return resp.Header.Get("Cf-Ray")
@@ -196,8 +197,11 @@ func traceID(resp *http.Response, body []byte) string {
 
 // errorBody reads what can be read of an error's body.
 func errorBody(resp *http.Response, body []byte) (said generated.ErrorBody) {
+	if resp.StatusCode < 300 {
+		return said
+	}
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if resp.StatusCode >= 300 && (media == "application/json" || strings.HasSuffix(media, "+json")) {
+	if media == "application/json" || strings.HasSuffix(media, "+json") {
 		_ = json.Unmarshal(body, &said) // a member of another type is left out, the others are read
 	}
 	return said

@@ -12,6 +12,22 @@ import (
 type router struct {
 	base  string // the path of the base URL, without a slash at its end
 	table []generated.Operation
+	words []string // of all paths of the table; none of them is an id
+}
+
+// newRouter makes a router for an API below a base path.
+func newRouter(base string, table []generated.Operation) router {
+	r := router{base: base, table: table}
+	for _, op := range table {
+		for word := range strings.SplitSeq(op.Path[1:], "/") {
+			if !strings.HasPrefix(word, "{") {
+				r.words = append(r.words, word)
+			}
+		}
+	}
+	slices.Sort(r.words)
+	r.words = slices.Compact(r.words)
+	return r
 }
 
 // find gives the operation of a method and an escaped path, or nil. Every path parameter must be an id.
@@ -53,7 +69,7 @@ func (r router) matches(op *generated.Operation, path string) (ok bool, err erro
 			param := strings.Trim(want, "{}")
 			if bad := checkID(op, param, got); bad != nil {
 				err = bad
-			} else if r.isWord(got) {
+			} else if slices.Contains(r.words, got) {
 				err = &IDError{Operation: op.ID, Param: param, Reason: "is a word of the API's paths"}
 			}
 		case want != got:
@@ -63,11 +79,4 @@ func (r router) matches(op *generated.Operation, path string) (ok bool, err erro
 			return true, err
 		}
 	}
-}
-
-// isWord tells whether a segment is a word of any operation's path.
-func (r router) isWord(segment string) bool {
-	return slices.ContainsFunc(r.table, func(op generated.Operation) bool {
-		return strings.Contains(op.Path+"/", "/"+segment+"/")
-	})
 }

@@ -155,8 +155,9 @@ func (s *M2MTokens) TokenSource(params CreateM2MTokenParams, opts ...TokenSource
 
 // Token gives the live token, minting one where there is none. It implements [oauth2.TokenSource]; without a context
 // it waits as long as one call to Clerk may take with its retries: 5 seconds when Clerk does not answer, as creating a
-// token is repeated only after a 429, and about 75 seconds when each answer is one that asks to wait 30. Each call gives a copy of its own, because sources
-// such as [oauth2.ReuseTokenSource] write to what they are given. Its type prints its value: do not log it.
+// token is repeated only after a 429, and about 75 seconds when each answer is one that asks to wait 30. Each call gives
+// a copy of its own, because sources such as [oauth2.ReuseTokenSource] write to what they are given. Its type prints its
+// value: do not log it.
 //
 // [oauth2.NewClient] keeps a token until 10 seconds before its expiry and asks for no other, so that it is renewed only
 // then; oauth2.Transport with this source, or [TokenSource.Transport], asks for each request.
