@@ -106,6 +106,12 @@ func (o *out) done() error {
 	return o.table.Flush()
 }
 
+// printOne prints one value, or the table of its one row.
+func (a *app) printOne(cmd *cobra.Command, header []string, value any, row []string) error {
+	o := a.out(cmd, header...)
+	return errors.Join(o.add(value, row...), o.done())
+}
+
 // at gives a time of the API's in words.
 func at(ms *int64) string {
 	if ms == nil {

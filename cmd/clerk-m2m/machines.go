@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -127,8 +128,7 @@ func (a *app) machinesGet() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o := a.out(cmd, machineHeader...)
-			return errors.Join(o.add(m, machineRow(m)...), o.done())
+			return a.printOne(cmd, machineHeader, m, machineRow(m))
 		},
 	}
 }
@@ -154,11 +154,7 @@ func (a *app) machinesCreate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(m)
-			}
-			o := a.out(cmd, append(machineHeader, "SECRET KEY")...)
-			return errors.Join(o.add(m, append(machineRow(m), string(m.SecretKey))...), o.done())
+			return a.printOne(cmd, append(slices.Clone(machineHeader), "SECRET KEY"), m, append(machineRow(m), string(m.SecretKey)))
 		},
 	}
 	cmd.Flags().StringSliceVar(&scopes, "scope", nil, "a machine that it may call; may be given more than once")

@@ -27,12 +27,11 @@ func (a *app) tokensCreate() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			params := wrapper.CreateM2MTokenParams{}
-			switch f := wrapper.TokenFormat(format); {
-			case !f.Valid():
+			f := wrapper.TokenFormat(format)
+			if !f.Valid() {
 				return fmt.Errorf("--format %q is neither opaque nor jwt", format)
-			default:
-				params.TokenFormat = &f
 			}
+			params.TokenFormat = &f
 			if claims != "" {
 				var object map[string]json.RawMessage
 				if err := json.Unmarshal([]byte(claims), &object); err != nil {
@@ -143,8 +142,7 @@ func (a *app) tokensVerify() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o := a.out(cmd, tokenHeader...)
-			return errors.Join(o.add(t, tokenRow(t)...), o.done())
+			return a.printOne(cmd, tokenHeader, t, tokenRow(t))
 		},
 	}
 }
@@ -168,8 +166,7 @@ func (a *app) tokensRevoke() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o := a.out(cmd, tokenHeader...)
-			return errors.Join(o.add(t, tokenRow(t)...), o.done())
+			return a.printOne(cmd, tokenHeader, t, tokenRow(t))
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, kept with the token")
